@@ -1,0 +1,115 @@
+"""What a running node sees: its inputs, files and resources, and ways to report a status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soilql.errors import Diagnostic, SoilqlError
+from soilql.kinds import Block
+from soilql.params import Ref
+from soilql.values import Fitted, Grid, Scheme, Table, Value, Zones
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Resources:
+    """How much a node may use.
+
+    Attributes
+    ----------
+    memory : int
+        Budget in bytes for all blocks in flight together.
+    workers : int
+        Number of threads.
+    """
+
+    memory: int = 1 << 30
+    workers: int = 1
+
+
+def _no_progress(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The world of one node while it runs.
+
+    Attributes
+    ----------
+    block : Block
+        The block that is run; its spans serve diagnostics.
+    inputs : mapping of str to Value
+        Values of the blocks referred to, by name; loaded when first asked for.
+    sources : mapping of str to tuple of Path
+        Files behind each DataSource parameter, by the parameter's key (``source``), checked to exist.
+    resources : Resources
+        Memory and threads.
+    scratch : Path
+        A folder of the node's own that is deleted afterwards.
+    progress : callable
+        ``progress(done, total)`` of a long computation.
+    refits : mapping of str to callable
+        For each model referred to: ``refit(rows) -> Fitted`` fits it anew on those rows of its training table.
+    trainings : mapping of str to callable
+        For each model referred to: ``training() -> Table``, the table it is fitted to.
+    """
+
+    block: Block
+    inputs: Mapping[str, Value] = field(default_factory=dict)
+    sources: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    resources: Resources = field(default_factory=Resources)
+    scratch: Path = Path()
+    progress: Callable[[int, int], None] = _no_progress
+    refits: Mapping[str, Callable[[np.ndarray[Any, Any]], Fitted]] = field(default_factory=dict)
+    trainings: Mapping[str, Callable[[], Table]] = field(default_factory=dict)
+
+    def table(self, ref: Ref) -> Table:
+        """Return the table a reference names."""
+        value = self.inputs[ref.block]
+        assert isinstance(value, Table)
+        return value
+
+    def grid(self, ref: Ref) -> Grid:
+        """Return the grid a reference names, cut to one variable where it picks one.
+
+        Raises
+        ------
+        SoilqlError
+            The grid has no such variable (SQ704).
+        """
+        value = self.inputs[ref.block]
+        assert isinstance(value, Grid)
+        if ref.variable is None:
+            return value
+        if ref.variable not in value.data:
+            have = ", ".join(f"`{name}`" for name in value.data.data_vars)
+            raise self.error("SQ704", f"`{ref.block}` has no variable `{ref.variable}`", help=f"it has {have}")
+        return value.select([ref.variable])
+
+    def model(self, ref: Ref) -> Fitted:
+        """Return the fitted model a reference names."""
+        value = self.inputs[ref.block]
+        assert isinstance(value, Fitted)
+        return value
+
+    def zones(self, ref: Ref) -> Zones:
+        """Return the partition a reference names."""
+        value: Any = self.inputs[ref.block]
+        found: Zones = value
+        return found
+
+    def scheme(self, ref: Ref) -> Scheme:
+        """Return the scheme of folds a reference names."""
+        value: Any = self.inputs[ref.block]
+        found: Scheme = value
+        return found
+
+    def error(self, code: str, message: str, *path: str | int, label: str = "", help: str = "") -> SoilqlError:
+        """Return an error at the place of a parameter, to be raised."""
+        return SoilqlError(Diagnostic(code, message, self.block.span(*path), label, help))

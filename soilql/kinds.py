@@ -1,0 +1,241 @@
+"""Find a kind by its file name, and what a kind's module has to offer.
+
+A kind is one module in the package of its section. It has a docstring, ``VERSION`` (raised whenever the same
+parameters and inputs would give another result), ``PRODUCES``, a frozen dataclass ``Params`` and ``run``::
+
+    VERSION = 1
+    PRODUCES = ValueType.TABLE
+
+    @dataclass(frozen=True)
+    class Params(params.Params): ...
+
+    def run(params: Params, ctx: Context) -> Table: ...
+
+and, where they apply,
+
+``STORED = False``
+    the value is cheap and is made anew rather than kept in the store (readers of grids, partitions, schemes);
+``produces(params, scope) -> ValueType | None``
+    instead of ``PRODUCES``, where it depends on the parameters;
+``schema(block, scope) -> Schema | None``
+    columns or variables of the result, known without reading data (None: unknown);
+``check(block, scope) -> Iterable[Diagnostic]``
+    what lint can say about the parameters beyond their types, above all the names in expressions;
+``describe(params) -> str``
+    one line for ``plan``: what the node will do;
+``key_extra(params) -> Any``
+    further JSON that decides the result, such as the registry's reader settings;
+``load(state, params) -> Fitted``
+    for models: the inverse of ``Fitted.state``.
+
+Heavy libraries are imported inside these functions, never at the top of the module.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from soilql.errors import Diagnostic, Span
+from soilql.params import Params
+from soilql.source import Mapping as MappingNode
+from soilql.source import Scalar, Sequence
+from soilql.values import State, Value, ValueType
+
+if TYPE_CHECKING:
+    from soilql.context import Context
+
+#: The package that holds the kinds of each section of a spec.
+SECTIONS: Mapping[str, str] = {
+    "datasets": "soilql.readers",
+    "zones": "soilql.zones",
+    "models": "soilql.models",
+    "validation": "soilql.validation",
+    "analyses": "soilql.steps",
+}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """What is known of a column or grid variable before any data are read."""
+
+    type: str = "unknown"  # number, text, boolean or unknown
+    unit: str | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Columns or variables of a block's value; ``open`` when there may be more than are listed."""
+
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+    open: bool = False
+    roles: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """One named block of a spec, bound to the parameters of its kind.
+
+    Attributes
+    ----------
+    name, section, kind : str
+        As the spec says.
+    params : Params
+        Bound parameters.
+    node : soilql.source.Mapping
+        The block in the tree, for the places of its parts.
+    name_span : Span
+        Where its name stands.
+    """
+
+    name: str
+    section: str
+    kind: str
+    params: Any
+    node: MappingNode
+    name_span: Span
+
+    def node_at(self, *path: str | int) -> Scalar | Sequence | MappingNode:
+        """Return the node at a path of keys and positions, or the deepest one that exists."""
+        node: Scalar | Sequence | MappingNode = self.node
+        for step in path:
+            inner = None
+            if isinstance(node, MappingNode):
+                inner = node.get(str(step))
+            elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
+                inner = node.items[step]
+            if inner is None:
+                return node
+            node = inner
+        return node
+
+    def span(self, *path: str | int) -> Span:
+        """Return the place of a parameter's value; the block's name where the spec does not give it."""
+        node = self.node_at(*path)
+        return self.name_span if node is self.node else node.span
+
+    def key_span(self, key: str) -> Span:
+        """Return the place of a parameter's key; the block's name where the spec does not give it."""
+        entry = self.node.entry(key)
+        return self.name_span if entry is None else entry.key.span
+
+
+class Scope(Protocol):
+    """What a kind may ask about the other blocks of the spec while it is linted."""
+
+    def block(self, name: str) -> Block | None:
+        """Return the block of that name."""
+        ...
+
+    def value_type(self, name: str) -> ValueType | None:
+        """Return what the value of a block is, or None where that cannot be told."""
+        ...
+
+    def schema(self, ref: str) -> Schema | None:
+        """Return the columns of the block a reference names (``name`` or ``name.variable``), or None if unknown."""
+        ...
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all blocks."""
+        ...
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind found by its file name."""
+
+    section: str
+    name: str
+    module: ModuleType
+
+    @property
+    def params_type(self) -> type[Params]:
+        cls: type[Params] = self.module.Params
+        return cls
+
+    @property
+    def version(self) -> int:
+        return int(self.module.VERSION)
+
+    @property
+    def stored(self) -> bool:
+        return bool(getattr(self.module, "STORED", True))
+
+    @property
+    def doc(self) -> str:
+        return (self.module.__doc__ or "").strip()
+
+    @property
+    def run(self) -> Callable[[Any, Context], Value]:
+        function: Callable[[Any, Context], Value] = self.module.run
+        return function
+
+    @property
+    def load(self) -> Callable[[State, Any], Value]:
+        function: Callable[[State, Any], Value] = self.module.load
+        return function
+
+    def produces(self, params: Any, scope: Scope) -> ValueType | None:
+        """Return what the value of a block of this kind is."""
+        if hasattr(self.module, "produces"):
+            decided: ValueType | None = self.module.produces(params, scope)
+            return decided
+        fixed: ValueType = self.module.PRODUCES
+        return fixed
+
+    def schema(self, block: Block, scope: Scope) -> Schema | None:
+        """Return the columns of the value, where they are known without data."""
+        function = getattr(self.module, "schema", None)
+        found: Schema | None = None if function is None else function(block, scope)
+        return found
+
+    def check(self, block: Block, scope: Scope) -> Iterable[Diagnostic]:
+        """Return what lint can say about the block beyond the types of its parameters."""
+        function = getattr(self.module, "check", None)
+        found: Iterable[Diagnostic] = () if function is None else function(block, scope)
+        return found
+
+    def describe(self, params: Any) -> str:
+        """Return one line that says what a node of this kind will do."""
+        function = getattr(self.module, "describe", None)
+        return self.doc.partition("\n")[0].rstrip(".") if function is None else str(function(params))
+
+    def key_extra(self, params: Any) -> Any:
+        """Return further JSON that decides the result."""
+        function = getattr(self.module, "key_extra", None)
+        return None if function is None else function(params)
+
+
+@cache
+def names(section: str) -> tuple[str, ...]:
+    """Return the kinds of a section, in alphabetical order.
+
+    Examples
+    --------
+    >>> "total" in names("analyses")
+    True
+    """
+    package = importlib.import_module(SECTIONS[section])
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")))
+
+
+@cache
+def find(section: str, name: str) -> Kind | None:
+    """Return a kind, or None where the section has none of that name.
+
+    Parameters
+    ----------
+    section : str
+        A key of :data:`SECTIONS`.
+    name : str
+        Name of the kind, which is the name of its module.
+    """
+    if name not in names(section):
+        return None
+    return Kind(section, name, importlib.import_module(f"{SECTIONS[section]}.{name}"))

@@ -1,0 +1,1 @@
+"""Kinds of the `models` section: one kind a file."""

@@ -1,0 +1,1 @@
+"""Files a run leaves behind: GeoTIFF and NetCDF maps, tables, figures."""

@@ -1,0 +1,239 @@
+"""From a spec to nodes in order, each with the key of its result and the parts that the key is made of."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from soilql import registry
+from soilql.bind import canonical
+from soilql.errors import Diagnostic, SoilqlError, did_you_mean
+from soilql.fingerprint import canonical_json, content_sha256, text_sha256
+from soilql.kinds import Block, Kind
+from soilql.params import DataSource, Params, fields
+from soilql.spec import Spec
+from soilql.values import ValueType
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One block as a step of the computation.
+
+    Attributes
+    ----------
+    block : Block
+        What to do.
+    kind : Kind
+        How to do it.
+    value_type : ValueType
+        What comes out.
+    inputs : mapping of str to str
+        Key of each node it needs, by block name, in order of first mention.
+    sources : mapping of str to tuple of Path
+        Files behind each DataSource parameter.
+    parts : mapping of str to Any
+        What the key is the hash of, in JSON: ``kind``, ``version``, ``params.<name>``, ``input.<name>``,
+        ``file.<parameter>``, ``extra``. Kept so that a stale node can be explained.
+    key : str
+        sha256 of the parts, in hex; empty where a problem keeps it from being known.
+    problems : tuple of Diagnostic
+        Why the node cannot run: a file that is missing, a download that failed.
+    """
+
+    block: Block
+    kind: Kind
+    value_type: ValueType
+    inputs: Mapping[str, str]
+    sources: Mapping[str, tuple[Path, ...]]
+    parts: Mapping[str, Any]
+    key: str
+    problems: tuple[Diagnostic, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.block.name
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Nodes in an order in which each comes after its inputs; the same order at every run."""
+
+    nodes: tuple[Node, ...]
+
+    def node(self, name: str) -> Node:
+        """Return the node of a block."""
+        return next(node for node in self.nodes if node.name == name)
+
+
+def make_plan(spec: Spec, *, fetch: bool = False) -> Plan:
+    """Compile a spec that has no errors into nodes with keys.
+
+    Parameters
+    ----------
+    spec : Spec
+        Without errors.
+    fetch : bool
+        Whether data sets of the registry that are not at hand are downloaded. Without it their nodes are planned all
+        the same, as the registry knows the sha256 of its files.
+
+    Returns
+    -------
+    Plan
+        In the order of the file, except that a block comes after those it needs.
+    """
+    nodes: dict[str, Node] = {}
+    for name in topological_order(spec):
+        block = spec.blocks[name]
+        needed = dict.fromkeys(reference.ref.block for reference in spec.references[name])
+        nodes[name] = _make_node(spec, block, {other: nodes[other] for other in needed}, fetch)
+    return Plan(tuple(nodes.values()))
+
+
+def topological_order(spec: Spec) -> list[str]:
+    """Return the names of the blocks so that each follows what it needs, otherwise in the order of the file."""
+    order: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        if name in order or name not in spec.blocks:
+            return
+        for reference in spec.references[name]:
+            visit(reference.ref.block)
+        order[name] = None
+
+    for name in spec.blocks:
+        visit(name)
+    return list(order)
+
+
+def _make_node(spec: Spec, block: Block, needed: Mapping[str, Node], fetch: bool) -> Node:
+    kind = spec.kind(block)
+    value_type = spec.value_type(block.name)
+    assert value_type is not None, "only a spec without errors is planned"
+    files: dict[str, tuple[Path, ...]] = {}
+    parts: dict[str, Any] = {"kind": f"{block.section}.{kind.name}", "version": kind.version}
+    parts |= {f"params.{key}": value for key, value in canonical(block.params).items()}
+    parts |= {f"input.{name}": node.key for name, node in needed.items()}
+    if (extra := kind.key_extra(block.params)) is not None:
+        parts["extra"] = extra
+    problems: list[Diagnostic] = []
+    for key, sources in _data_sources(block.params):
+        try:
+            paths, sums = _resolve(spec, block, key, sources, fetch)
+        except SoilqlError as error:
+            problems += error.diagnostics
+            continue
+        files[key] = paths
+        parts[f"file.{key}"] = sums
+    known = not problems and all(node.key for node in needed.values())
+    key = text_sha256(canonical_json(parts)) if known else ""
+    inputs = {name: node.key for name, node in needed.items()}
+    return Node(block, kind, value_type, inputs, files, parts, key, tuple(problems))
+
+
+def _data_sources(parameters: Params) -> Iterator[tuple[str, list[DataSource]]]:
+    for field in fields(type(parameters)):
+        value = getattr(parameters, field.name)
+        items = value if isinstance(value, list) else [value]
+        sources = [item for item in items if isinstance(item, DataSource)]
+        if sources:
+            yield field.key, sources
+
+
+def _resolve(
+    spec: Spec, block: Block, key: str, sources: list[DataSource], fetch: bool
+) -> tuple[tuple[Path, ...], list[str]]:
+    """Return the files behind a parameter and the sha256 of their content."""
+    paths: list[Path] = []
+    sums: list[str] = []
+    for i, source in enumerate(sources):
+        span = block.span(key, i)
+        if source.registry is not None:
+            try:
+                entry = registry.find(source.registry)
+                paths += registry.resolve(source.registry) if fetch else registry.where(source.registry)
+            except SoilqlError as error:
+                raise _at(error, block, key, i) from None
+            sums += [file.sha256 for file in entry.files]
+            continue
+        found = _glob(spec.folder, source)
+        if not found:
+            help = (
+                did_you_mean(Path(source).name, _siblings(spec.folder / source)) or "paths start from the spec's folder"
+            )
+            raise SoilqlError(Diagnostic("SQ701", f"no file at `{source}`", span, help=help))
+        for path in found:
+            try:
+                sums.append(content_sha256(path))
+            except OSError as error:
+                message = f"cannot read `{path}`: {error.strerror or error}"
+                help = "fetch or unpack the file again"
+                raise SoilqlError(Diagnostic("SQ702", message, span, help=help)) from None
+        paths += found
+    return tuple(paths), sums
+
+
+def _at(error: SoilqlError, block: Block, key: str, i: int) -> SoilqlError:
+    """Give the diagnostics of the registry the place in the spec that asked for the data set."""
+    span = block.span(key, i)
+    placed = (
+        Diagnostic(d.code, d.message, d.span or span, d.label, d.help, d.severity, d.notes) for d in error.diagnostics
+    )
+    return SoilqlError(placed)
+
+
+def _glob(folder: Path, pattern: str) -> list[Path]:
+    whole = folder / Path(pattern).expanduser()
+    if whole.exists():
+        return [whole]
+    matches = glob.glob(str(whole), recursive=True)  # noqa: PTH207 - the pattern may be absolute
+    return sorted(Path(match) for match in matches)
+
+
+def _siblings(path: Path) -> list[str]:
+    return sorted(item.name for item in path.parent.iterdir()) if path.parent.is_dir() else []
+
+
+def reasons(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> list[str]:
+    """Return why a node with the new parts is not the node that was run before, in a researcher's words.
+
+    Parameters
+    ----------
+    old : mapping or None
+        Parts of the node when it last ran; None if it never did.
+    new : mapping
+        Parts now.
+
+    Examples
+    --------
+    >>> reasons({"params.trees": 100, "version": 1}, {"params.trees": 500, "version": 1})
+    ['`trees` changed from 100 to 500']
+    """
+    if old is None:
+        return ["never run"]
+    found = []
+    for part in sorted(set(old) | set(new)):
+        before, after = old.get(part), new.get(part)
+        if before == after:
+            continue
+        family, _, name = part.partition(".")
+        if family == "params":
+            found.append(f"`{name}` changed from {_shown(before)} to {_shown(after)}")
+        elif family == "input":
+            found.append(f"its input `{name}` {'changed' if before and after else 'is new' if after else 'is gone'}")
+        elif family == "file":
+            found.append(f"the files of `{name}` changed")
+        elif family == "extra":
+            found.append("the registry's reader settings changed")
+        elif family == "version":
+            found.append(f"this version of soilql computes it differently ({before} to {after})")
+        else:
+            found.append(f"its kind changed from {before} to {after}")
+    return found
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else canonical_json(value)
+    return text if len(text) <= 70 else f"{text[:67]}..."

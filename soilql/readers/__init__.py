@@ -1,0 +1,1 @@
+"""Kinds of the `datasets` section: one kind a file."""

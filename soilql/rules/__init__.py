@@ -1,0 +1,1 @@
+"""Lint rules: one rule a file, found by file name."""

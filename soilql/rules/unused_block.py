@@ -1,0 +1,30 @@
+"""A dataset, partition, model or scheme that nothing uses.
+
+Analyses are results; everything else exists to be used by them. A model is shown with its summary even when no
+analysis names it, so only datasets, zones and validation schemes are reported.
+
+Bad::
+
+    validation:
+      by_site: {kind: kfold, group: site}      # and no analysis says `scheme: by_site`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from soilql.errors import Diagnostic, Severity
+from soilql.spec import Spec
+
+CODE = "SQ208"
+TITLE = "unused block"
+
+
+def check(spec: Spec) -> Iterator[Diagnostic]:
+    """Yield a warning for each block that no other names."""
+    used = {reference.ref.block for references in spec.references.values() for reference in references}
+    whole = not spec.unbound  # a block that could not be read may be the one that uses it
+    for name, block in spec.blocks.items():
+        if whole and name not in used and block.section in ("datasets", "zones", "validation"):
+            message = f"nothing uses `{name}`"
+            yield Diagnostic(CODE, message, block.name_span, help="use it or delete it", severity=Severity.WARNING)

@@ -1,0 +1,173 @@
+"""JSON Schema of a spec, generated from the parameters of every kind: what editors complete and check against."""
+
+from __future__ import annotations
+
+import types
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from soilql import kinds
+from soilql import params as p
+from soilql.bind import describe
+from soilql.inputs import Input
+from soilql.spec import GRAMMAR_VERSION, Meta
+
+_REFERENCE = {"type": "string", "pattern": r"^\s*\$\{.*\}\s*$", "description": "a reference such as ${inputs.name}"}
+_NEW_NAME = r"^[^\W\d]\w*$"
+_SECTION_DOCS = {
+    "datasets": "Tables of observations and stacks of grids.",
+    "zones": "Partitions of sites and pixels.",
+    "models": "Formulas and learners, with what they are fitted to.",
+    "validation": "Schemes of folds.",
+    "analyses": "Everything computed from the above, and from each other.",
+}
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a YAML spec.
+
+    Returns
+    -------
+    dict
+        Each block is checked against the schema of its ``kind`` alone, so that an editor blames the right key.
+    """
+    defs: dict[str, Any] = {"reference": _REFERENCE}
+    properties: dict[str, Any] = {
+        "soilql": {"const": GRAMMAR_VERSION, "description": "Version of the grammar."},
+        "meta": _object(Meta, defs),
+        "inputs": {
+            "type": "object",
+            "description": "Typed values with defaults, used as ${inputs.name} and set with --set name=value.",
+            "additionalProperties": {"anyOf": [_object(Input, defs), {"type": ["string", "number", "boolean"]}]},
+        },
+    }
+    for section in kinds.SECTIONS:
+        properties[section] = _section(section, defs)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "soilql spec",
+        "type": "object",
+        "required": ["soilql"],
+        "properties": properties,
+        "patternProperties": {"^x-": {}},
+        "additionalProperties": False,
+        "$defs": dict(sorted(defs.items())),
+    }
+
+
+def _section(section: str, defs: dict[str, Any]) -> dict[str, Any]:
+    names = kinds.names(section)
+    branches = []
+    for name in names:
+        kind = kinds.find(section, name)
+        assert kind is not None
+        schema = _object(kind.params_type, defs)
+        summary = kind.doc.partition("\n")[0]
+        schema["properties"] = {"kind": {"const": name, "description": summary}, **schema["properties"]}
+        schema["required"] = ["kind", *schema.get("required", [])]
+        schema["description"] = summary
+        defs[f"{section}.{name}"] = schema
+        condition = {"properties": {"kind": {"const": name}}, "required": ["kind"]}
+        branches.append({"if": condition, "then": {"$ref": f"#/$defs/{section}.{name}"}})
+    block = {"type": "object", "required": ["kind"], "properties": {"kind": {"enum": list(names)}}, "allOf": branches}
+    return {
+        "type": ["object", "null"],
+        "description": _SECTION_DOCS[section],
+        "patternProperties": {"^x-": {}, _NEW_NAME: block},
+        "additionalProperties": False,
+    }
+
+
+def _object(cls: type[p.Params], defs: dict[str, Any]) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    required = []
+    for field in p.fields(cls):
+        schema = _with_bounds(_type(field.type, defs), field)
+        schema["description"] = field.doc + (f" [{field.unit}]" if field.unit else "")
+        if not field.required and isinstance(field.default, str | int | float | list) and field.default != []:
+            schema["default"] = field.default
+        properties[field.key] = schema
+        if field.required:
+            required.append(field.key)
+    found: dict[str, Any] = {
+        "type": "object",
+        "properties": properties,
+        "patternProperties": {"^x-": {}},
+        "additionalProperties": False,
+    }
+    return found | ({"required": required} if required else {})
+
+
+def _with_bounds(schema: dict[str, Any], field: p.Field) -> dict[str, Any]:
+    bounds = {
+        "minimum": field.minimum,
+        "maximum": field.maximum,
+        "exclusiveMinimum": field.above,
+        "exclusiveMaximum": field.below,
+    }
+    given = {key: value for key, value in bounds.items() if value is not None}
+
+    def bound(inner: Any) -> Any:
+        if isinstance(inner, list):
+            return [bound(item) for item in inner]
+        if not isinstance(inner, dict):
+            return inner
+        known = {key: bound(value) if key in ("anyOf", "items") else value for key, value in inner.items()}
+        return known | given if inner.get("type") in ("number", "integer") else known
+
+    result: dict[str, Any] = bound(schema)
+    return result
+
+
+def _type(annotation: Any, defs: dict[str, Any]) -> dict[str, Any]:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return {"type": ["string", "number", "boolean"], "title": describe(annotation)}
+    if origin in (Union, types.UnionType):
+        choices = [arg for arg in get_args(annotation) if arg is not type(None)]
+        null = [{"type": "null"}] if len(choices) < len(get_args(annotation)) else []
+        return {"anyOf": _flat([_type(choice, defs) for choice in choices] + null)}
+    if origin is list:
+        item = _type(get_args(annotation)[0], defs)
+        return {"anyOf": _flat([{"type": "array", "items": item}, item])}
+    if origin is dict:
+        key, item = get_args(annotation)
+        values = _type(item, defs)
+        named = {_NEW_NAME: values} if key is p.NewName else {"": values}
+        return {"type": "object", "patternProperties": {"^x-": {}, **named}, "additionalProperties": False}
+    if origin is Literal:
+        return {"anyOf": [{"enum": list(get_args(annotation))}, {"$ref": "#/$defs/reference"}]}
+    if isinstance(annotation, type) and issubclass(annotation, p.Params):
+        return _nested(annotation, defs)
+    return _scalar(annotation)
+
+
+def _nested(cls: type[p.Params], defs: dict[str, Any]) -> dict[str, Any]:
+    name = f"{cls.__module__.rpartition('.')[2]}.{cls.__name__}"
+    if name not in defs:
+        defs[name] = {}
+        defs[name] = _object(cls, defs) | {"description": (cls.__doc__ or "").partition("\n")[0]}
+    ref: dict[str, Any] = {"$ref": f"#/$defs/{name}"}
+    short = next((field for field in p.fields(cls) if field.key == cls.SHORTHAND), None)
+    return ref if short is None else {"anyOf": _flat([ref, _type(short.type, defs)])}
+
+
+def _scalar(annotation: Any) -> dict[str, Any]:
+    reference = {"$ref": "#/$defs/reference"}
+    if annotation is int:
+        return {"anyOf": [{"type": "integer"}, reference]}
+    if annotation is float:
+        return {"anyOf": [{"type": "number"}, reference]}
+    if annotation is bool:
+        return {"anyOf": [{"type": "boolean"}, reference]}
+    title = {} if annotation is str else {"title": describe(annotation)}
+    if annotation in (str, p.ColumnName, p.UnitText):
+        return {"type": ["string", "number", "boolean"], **title}
+    return {"type": "string", **title}
+
+
+def _flat(choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    flat: list[dict[str, Any]] = []
+    for choice in choices:
+        inner = choice["anyOf"] if set(choice) == {"anyOf"} else [choice]
+        flat += [item for item in inner if item not in flat]
+    return flat

@@ -1,0 +1,1 @@
+"""Pure statistics of arrays: no I/O, no xarray; each module usable alone."""

@@ -1,0 +1,1 @@
+"""Kinds of the `analyses` section: one kind a file."""

@@ -1,0 +1,1 @@
+"""Kinds of the `validation` section: one kind a file."""

@@ -1,0 +1,1 @@
+"""Kinds of the `zones` section: one kind a file."""
