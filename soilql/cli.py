@@ -102,6 +102,10 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where results are kept by key (default .soilql/store, or $SOILQL_STORE)",
     )
+    parser.add_argument("--memory", type=_size, default=1 << 30, metavar="SIZE", help="budget for blocks (default 1GB)")
+    parser.add_argument(
+        "--workers", type=_workers, default=os.cpu_count() or 1, metavar="N", help="threads (default: all)"
+    )
 
 
 def _size(text: str) -> int:
@@ -160,13 +164,15 @@ def _lint(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
+    from soilql.context import Resources
     from soilql.plan import make_plan
     from soilql.plan_view import plan_lines
     from soilql.store import Store
 
     spec = _checked(options)
     plan = make_plan(spec)
-    for line in plan_lines(plan, Store(options.store), _out(options)):
+    resources = Resources(options.memory, options.workers)
+    for line in plan_lines(plan, Store(options.store), _out(options), resources):
         print(line)
     problems = [d for node in plan.nodes for d in node.problems]
     show(problems)

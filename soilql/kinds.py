@@ -23,6 +23,9 @@ and, where they apply,
     what lint can say about the parameters beyond their types, above all the names in expressions;
 ``describe(params) -> str``
     one line for ``plan``: what the node will do;
+``size(params, sizes, sources) -> Size | None``
+    how large the result will be, from the sizes of the inputs (by name) and the files (by parameter), looking at no
+    more than a file's header;
 ``key_extra(params) -> Any``
     further JSON that decides the result, such as the registry's reader settings;
 ``load(state, params) -> Fitted``
@@ -38,6 +41,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -76,6 +80,32 @@ class Schema:
     variables: Mapping[str, Variable] = field(default_factory=dict)
     open: bool = False
     roles: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a value is or will be; a table has rows, a grid has cells.
+
+    Attributes
+    ----------
+    rows, cells : int or None
+        Rows of a table; cells of one variable of a grid.
+    columns : int
+        Columns or variables.
+    """
+
+    rows: int | None = None
+    cells: int | None = None
+    columns: int = 1
+
+    @property
+    def bytes(self) -> int:
+        """Bytes in memory, eight a value."""
+        return 8 * self.columns * (self.rows or self.cells or 0)
+
+    def __str__(self) -> str:
+        count, unit = (self.rows, "rows") if self.cells is None else (self.cells, "cells")
+        return f"{count:,} {unit} x {self.columns}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,6 +235,12 @@ class Kind:
         """Return one line that says what a node of this kind will do."""
         function = getattr(self.module, "describe", None)
         return self.doc.partition("\n")[0].rstrip(".") if function is None else str(function(params))
+
+    def size(self, params: Any, sizes: Mapping[str, Size], sources: Mapping[str, tuple[Path, ...]]) -> Size | None:
+        """Return how large the value will be, or None where that cannot be told before it is made."""
+        function = getattr(self.module, "size", None)
+        found: Size | None = None if function is None else function(params, sizes, sources)
+        return found
 
     def key_extra(self, params: Any) -> Any:
         """Return further JSON that decides the result."""
