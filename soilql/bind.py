@@ -112,6 +112,8 @@ class Binder:
 
     def value(self, annotation: Any, node: Node, key: str) -> Any:
         """Bind one node to one type; the module's missing marker where it does not fit."""
+        if isinstance(node, Scalar) and node.text.lstrip().startswith("${") and not node.substituted:
+            return _MISSING  # a reference that leads nowhere has been reported where the inputs are put in
         origin = get_origin(annotation)
         if origin is Annotated:
             return self._expression(get_args(annotation)[1], node, key)
@@ -144,6 +146,8 @@ class Binder:
         fitting = [choice for choice in choices if _shape_fits(choice, node)]
         if not fitting:
             return self._wrong_shape(node, key, " or ".join(describe(choice) for choice in choices))
+        # A number is taken as text only where no number is asked for.
+        fitting.sort(key=lambda choice: not (isinstance(node, Scalar) and type(node.value) is choice))
         trial = Binder()
         for choice in fitting[:-1]:
             value = trial.value(choice, node, key)
