@@ -112,7 +112,7 @@ class Binder:
 
     def value(self, annotation: Any, node: Node, key: str) -> Any:
         """Bind one node to one type; the module's missing marker where it does not fit."""
-        if isinstance(node, Scalar) and node.text.lstrip().startswith("${") and not node.substituted:
+        if isinstance(node, Scalar) and "${" in node.text and not node.substituted:
             return _MISSING  # a reference that leads nowhere has been reported where the inputs are put in
         origin = get_origin(annotation)
         if origin is Annotated:

@@ -88,7 +88,7 @@ def test_inputs_are_checked() -> None:
     text = INPUTS + "validation:\n  k: {kind: kfold, folds: '${inputs.m}'}\n"
     assert findings(text) == ["x.yaml:6:37: SQ132 unknown input `m`"]
     text = INPUTS + "datasets:\n  d: {kind: table, source: 'registry:srdb-${inputs.version}'}\n"
-    assert "x.yaml:6:42: SQ132 not a reference to an input" in findings(text)
+    assert findings(text) == ["x.yaml:6:43: SQ132 not a reference to an input"]
 
 
 def test_a_wrong_value_of_an_input_is_reported_where_it_is_used() -> None:
