@@ -1,0 +1,230 @@
+"""A map as a picture: Equal Earth or plate carrée, colours even to the eye, limits that outliers do not move."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soilql.gridding import edges
+from soilql.outputs.figures import INK, MUTED, new_figure, pretty_unit, save
+from soilql.values import Grid
+
+if TYPE_CHECKING:
+    import numpy as np
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from soilql.outputs.projection import Frame
+
+#: Pixels across the map itself; a finer grid is averaged down to about this many columns.
+PIXELS = 1800
+_SEA = "#eef1f4"
+
+
+def write_map(grid: Grid, variable: str, path: Path, title: str, total: str | None = None) -> None:
+    """Draw one variable of a grid.
+
+    Parameters
+    ----------
+    grid : Grid
+        A grid finer than the picture is averaged block by block, never loaded whole.
+    variable : str
+        What to draw. Of several times or members, the mean is shown. Values on both sides of zero get a diverging
+        colour map centred there, temperatures in degC excepted; categories one colour each, named by
+        ``attrs["labels"]``.
+    path : Path
+        The PNG file.
+    title : str
+        Above the map.
+    total : str, optional
+        A line below the map, such as ``91.2 Pg C yr-1``.
+
+    Raises
+    ------
+    SoilqlError
+        The file cannot be written (SQ901).
+    """
+    from soilql.outputs.projection import Frame
+
+    coarse = _coarsened(grid.data[[variable]], variable)
+    lat, lon = edges(coarse)
+    frame = Frame(float(lon[0]), float(lat[-1]), float(lon[-1]), float(lat[0]))
+    left, right, bottom, top = frame.limits
+    width = 9.0
+    height = width * min(1.4, max(0.35, (top - bottom) / (right - left)))
+    figure = new_figure(width, height + 1.25)
+    tall = height + 1.25
+    axes = figure.add_axes((0.04, 0.98 / tall, 0.92, (height * 0.96) / tall))
+    image = _sampled(coarse, variable, frame, lat, lon)
+    mappable = _draw(axes, image, frame, coarse[variable])
+    _graticule(axes, frame)
+    _colourbar(figure, mappable, coarse[variable], tall)
+    axes.set_title(title, color=INK, fontsize=13, pad=10, loc="left")
+    if total:
+        figure.text(0.96, 0.14 / tall, total, ha="right", va="bottom", fontsize=9, color=MUTED)
+    save(figure, path)
+
+
+def _coarsened(data: xr.Dataset, variable: str) -> xr.Dataset:
+    values = data[variable]
+    factor = max(1, -(-max(values.sizes["lat"], values.sizes["lon"]) // PIXELS))
+    if values.attrs.get("categorical"):
+        thin = data.isel(lat=slice(factor // 2, None, factor), lon=slice(factor // 2, None, factor))
+    else:
+        thin = data.coarsen(lat=factor, lon=factor, boundary="pad").mean(keep_attrs=True) if factor > 1 else data
+    leading = [dim for dim in thin[variable].dims if dim not in ("lat", "lon")]
+    return thin.mean(leading, keep_attrs=True).compute() if leading else thin.compute()
+
+
+def _sampled(
+    data: xr.Dataset, variable: str, frame: Frame, lat: np.ndarray[Any, Any], lon: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """Return the picture's pixels, each with the value of the cell it falls in, top row first."""
+    import numpy as np
+
+    left, right, bottom, top = frame.limits
+    columns = PIXELS
+    rows = max(2, round(columns * (top - bottom) / (right - left)))
+    x = left + (np.arange(columns) + 0.5) * (right - left) / columns
+    y = top - (np.arange(rows) + 0.5) * (top - bottom) / rows
+    lats, lons = frame.locate(x[None, :], y[:, None])
+    i = np.searchsorted(-lat, -np.nan_to_num(lats, nan=-999.0), side="right") - 1
+    j = np.searchsorted(lon, np.nan_to_num(lons, nan=-999.0), side="right") - 1
+    inside = (i >= 0) & (i < lat.size - 1) & (j >= 0) & (j < lon.size - 1)
+    values = data[variable].to_numpy().astype(float)
+    found: np.ndarray[Any, Any] = np.where(
+        inside, values[np.clip(i, 0, lat.size - 2), np.clip(j, 0, lon.size - 2)], np.nan
+    )
+    return found
+
+
+def _draw(axes: Axes, image: np.ndarray[Any, Any], frame: Frame, data: xr.DataArray) -> Any:
+    import numpy as np
+    from matplotlib.patches import Polygon
+
+    colours, norm = _colours(data)
+    extent = frame.limits
+    axes.set_axis_off()
+    axes.set_aspect("equal")
+    border = Polygon(
+        np.column_stack(frame.outline()), closed=True, facecolor=_SEA, edgecolor=MUTED, linewidth=0.6, zorder=0
+    )
+    axes.add_patch(border)
+    mappable = axes.imshow(
+        np.ma.masked_invalid(image), extent=extent, cmap=colours, norm=norm, interpolation="nearest", zorder=1
+    )
+    valid = np.isfinite(image)
+    if valid.any() and not valid.all():
+        axes.contour(valid[::-1].astype(float), levels=[0.5], extent=extent, colors=MUTED, linewidths=0.25, zorder=2)
+    margin = 0.005 * (extent[1] - extent[0])
+    axes.set_xlim(extent[0] - margin, extent[1] + margin)
+    axes.set_ylim(extent[2] - margin, extent[3] + margin)
+    return mappable
+
+
+def _colours(data: xr.DataArray) -> tuple[Any, Any]:
+    """Return a colour map and the norm from values to it."""
+    import numpy as np
+    from matplotlib import colormaps
+    from matplotlib.colors import BoundaryNorm, ListedColormap, Normalize
+
+    values = data.to_numpy()
+    values = values[np.isfinite(values)]
+    if data.attrs.get("categorical"):
+        codes = np.unique(values)
+        palette = colormaps["tab20" if codes.size > 10 else "tab10"]
+        bounds = np.concatenate([codes - 0.5, codes[-1:] + 0.5]) if codes.size else np.array([-0.5, 0.5])
+        return ListedColormap([palette(i % palette.N) for i in range(max(1, codes.size))]), BoundaryNorm(
+            bounds, max(1, bounds.size - 1)
+        )
+    low, high = robust_limits(values)
+    # The zero of a temperature in degC is no middle; that of a change or a net flux is.
+    if low < 0 < high and data.attrs.get("units") != "degC":
+        reach = max(-low, high)
+        return colormaps["RdBu_r"], Normalize(-reach, reach)
+    return colormaps["viridis"], Normalize(low, high)
+
+
+def robust_limits(values: np.ndarray[Any, Any]) -> tuple[float, float]:
+    """Return the 2nd and 98th percentile, with 0 as the lower limit of values that begin near it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> robust_limits(np.arange(1, 102.0))
+    (0.0, 99.0)
+    >>> robust_limits(np.array([]))
+    (0.0, 1.0)
+    """
+    import numpy as np
+
+    if not values.size:
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(values, [2, 98]))
+    if 0 < low < 0.25 * high:
+        low = 0.0
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def _graticule(axes: Axes, frame: Frame) -> None:
+    import numpy as np
+
+    step = next(
+        (s for s in (1, 2, 5, 10, 15, 30) if max(frame.north - frame.south, frame.east - frame.west) / s <= 8), 30
+    )
+    lines: dict[str, Any] = {"color": "#5b6570", "linewidth": 0.35, "alpha": 0.45, "zorder": 3}
+    across = np.linspace(frame.west, frame.east, 181)
+    along = np.linspace(frame.south, frame.north, 181)
+    for lat in np.arange(np.ceil(frame.south / step) * step, frame.north + 1e-9, step):
+        if abs(lat) >= 90:
+            continue
+        axes.plot(*frame.project(np.full_like(across, lat), across), **lines)
+        x, y = frame.project(lat, frame.west)
+        axes.annotate(_degrees(lat, "NS"), (float(x), float(y)), (-4, 0), textcoords="offset points",
+                      ha="right", va="center", fontsize=7, color=MUTED, annotation_clip=False)  # fmt: skip
+    east_step = 60 if frame.is_global else step
+    for lon in np.arange(np.ceil(frame.west / east_step) * east_step, frame.east + 1e-9, east_step):
+        axes.plot(*frame.project(along, np.full_like(along, lon)), **lines)
+        x, y = frame.project(frame.south, lon)
+        axes.annotate(_degrees(lon, "EW"), (float(x), float(y)), (0, -4), textcoords="offset points",
+                      ha="center", va="top", fontsize=7, color=MUTED, annotation_clip=False)  # fmt: skip
+
+
+def _degrees(value: float, letters: str) -> str:
+    letter = "" if value == 0 or abs(value) == 180 else letters[int(value < 0)]
+    return f"{abs(value):g}°{letter}"
+
+
+def _colourbar(figure: Figure, mappable: Any, data: xr.DataArray, tall: float) -> None:
+    import numpy as np
+
+    place = figure.add_axes((0.25, 0.52 / tall, 0.5, 0.14 / tall))
+    if data.attrs.get("categorical"):
+        codes = np.unique(data.to_numpy()[np.isfinite(data.to_numpy())])
+        bar = figure.colorbar(mappable, cax=place, orientation="horizontal")
+        bar.set_ticks(list(codes), labels=_category_labels(data, codes))
+        bar.ax.tick_params(length=0)
+    else:
+        bar = figure.colorbar(mappable, cax=place, orientation="horizontal", extend=_extend(mappable, data))
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=8, colors=INK, width=0.5)
+    name = str(data.attrs.get("long_name", data.name))
+    unit = data.attrs.get("units")
+    bar.set_label(f"{name} ({pretty_unit(str(unit))})" if unit else name, fontsize=9, color=INK)
+
+
+def _category_labels(data: xr.DataArray, codes: np.ndarray[Any, Any]) -> list[str]:
+    labels = data.attrs.get("labels")
+    names = list(labels) if isinstance(labels, list | tuple) else []
+    return [str(names[int(code)]) if 0 <= code < len(names) else f"{code:g}" for code in codes]
+
+
+def _extend(mappable: Any, data: xr.DataArray) -> Any:
+    """Say by arrows which ends of the colour bar some values lie beyond."""
+    import numpy as np
+
+    values = data.to_numpy()
+    below = bool(np.nanmin(values, initial=np.inf) < mappable.norm.vmin)
+    above = bool(np.nanmax(values, initial=-np.inf) > mappable.norm.vmax)
+    return {(True, True): "both", (True, False): "min", (False, True): "max", (False, False): "neither"}[below, above]

@@ -1,0 +1,218 @@
+"""Cross-validated skill, against values worked out by hand and the references named beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from soilql.errors import Diagnostic, SoilqlError
+from soilql.values import Note, State, Table, quantile_name
+from tests.support import run_kind
+
+
+class Unstored:
+    """What a fitted model also has, and these tests do not use."""
+
+    def summary(self) -> Table:
+        raise NotImplementedError
+
+    def report(self) -> str:
+        raise NotImplementedError
+
+    def state(self) -> State:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Constant(Unstored):
+    """Predicts what it is told, and quantiles around it; NaN where the driver is missing."""
+
+    value: float
+    spread: float | None = None
+    notes: tuple[Note, ...] = ()
+    response: str = "y"
+    unit: str | None = "g C m-2 yr-1"
+    variables: tuple[str, ...] = ("x",)
+
+    def predict(self, columns: Mapping[str, Any], *, quantiles: Sequence[float] = (), **_: Any) -> dict[str, Any]:
+        if quantiles and self.spread is None:
+            raise SoilqlError(Diagnostic("SQ804", "a model of kind `constant` has no quantiles"))
+        base = np.where(np.isfinite(columns["x"]), self.value, np.nan)
+        spread = self.spread or 0.0
+        return {"mean": base} | {quantile_name(q): base + spread * (q - 0.5) for q in quantiles}
+
+
+@dataclass(frozen=True)
+class Halves:
+    """A scheme with the folds it is given."""
+
+    codes: tuple[int, ...]
+
+    def folds(self, table: Table) -> np.ndarray[Any, Any]:
+        return np.array(self.codes)
+
+    def describe(self) -> str:
+        return "given folds"
+
+
+class Split:
+    """Zones by the sign of z."""
+
+    labels = ("low", "high", "empty")
+    variables = ("z",)
+
+    def codes(self, columns: Mapping[str, Any]) -> Any:
+        z = columns["z"]
+        return np.where(np.isnan(z), -1, (z > 0).astype(int)).astype(np.int16)
+
+
+# Exact: obs (1,2 | 10,11) and pred (1.5,1.5 | 10.5,10.5) have SSE 1 and SST 82: R2 is 0.987805 pooled, 0 in each fold.
+TABLE = Table(
+    pd.DataFrame(
+        {
+            "y": [1.0, 2.0, 10.0, 11.0],
+            "x": [0.0, 1.0, 2.0, 3.0],
+            "z": [-1.0, 1.0, 1.0, np.nan],
+            "Latitude": [1.0, 2.0, 3.0, 4.0],
+            "Longitude": [5.0, 6.0, 7.0, 8.0],
+        }
+    ),
+    {"y": "g C m-2 yr-1"},
+    {"lat": "Latitude", "lon": "Longitude"},
+)
+
+
+def half_mean(table: Table, spread: float | None = None) -> Callable[[np.ndarray[Any, Any]], Constant]:
+    """Fit a constant that is right for the half that is held out: 12 less the mean of the other half."""
+    y = table.frame["y"].to_numpy()
+    return lambda rows: Constant(float(12.0 - y[rows].mean()), spread)
+
+
+def evaluate(
+    text: str = "", table: Table = TABLE, spread: float | None = None, refit: Any = None, **inputs: Any
+) -> Table:
+    refits = {"m": refit or half_mean(table, spread)}
+    values = {"m": Constant(0.0, spread), "halves": Halves((0, 0, 1, 1)), **inputs}
+    found = run_kind(
+        "analyses",
+        "evaluate",
+        f"models: m\nscheme: halves\n{text}",
+        values,
+        refits=refits,
+        trainings={"m": lambda: table},
+    )
+    assert isinstance(found, Table)
+    return found
+
+
+def test_pooled_and_fold_r2_are_the_reference_values() -> None:
+    row = evaluate().frame.iloc[0]
+    assert round(row["R2"], 6) == 0.987805
+    assert row["R2_fold_mean"] == 0.0
+    assert row["RMSE"] == row["MAE"] == 0.5
+    assert row["bias"] == 0.0
+    assert (row["n"], row["n_missing"], row["folds"], row["folds_failed"]) == (4, 0, 2, 0)
+
+
+def test_a_model_without_quantiles_has_no_such_columns_and_units_follow() -> None:
+    found = evaluate()
+    assert not [name for name in found.frame.columns if name.startswith(("pinball", "coverage"))]
+    assert {found.units[name] for name in ("RMSE", "MAE", "bias")} == {"g C m-2 yr-1"}
+    assert "R2" not in found.units
+
+
+def test_pinball_and_coverage_of_known_intervals() -> None:
+    # Every error is 0.5; the 90 % interval is +-0.45 spread and the 50 % one +-0.25 spread.
+    row = evaluate(spread=1.2).frame.iloc[0]
+    assert (row["coverage_50"], row["coverage_90"]) == (0.0, 1.0)
+    assert row["pinball_q50"] == pytest.approx(0.25)  # half of the mean absolute error
+    assert row["pinball_q95"] == pytest.approx(np.mean([0.05 * 1.04, 0.95 * 0.0 + 0.05 * 0.04]))
+
+
+def test_only_the_measures_asked_for() -> None:
+    frame = evaluate("metrics: [RMSE, R2_folds]", spread=1.0).frame
+    scores = list(frame.columns[6:])
+    assert scores == ["RMSE", "R2_fold_mean", "R2_fold_sd", "R2_folds_defined"]
+
+
+def test_every_prediction_is_kept_with_its_fold_and_place() -> None:
+    table = evaluate(spread=1.0).extras["predictions"]
+    assert table.frame["fold"].tolist() == [0, 0, 1, 1]
+    assert table.frame["predicted"].tolist() == [1.5, 1.5, 10.5, 10.5]
+    assert table.frame["lat"].tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert {"q05", "q25", "q50", "q75", "q95"} <= set(table.frame.columns)
+    assert table.units["q05"] == "g C m-2 yr-1"
+
+
+def test_rows_that_the_model_cannot_use_are_counted() -> None:
+    frame = TABLE.frame.assign(x=[0.0, np.nan, 2.0, 3.0])
+    row = evaluate(table=Table(frame, TABLE.units, TABLE.roles)).frame.iloc[0]
+    assert (row["n"], row["n_missing"]) == (3, 1)
+
+
+def test_a_failing_fold_is_counted_and_the_others_go_on() -> None:
+    def refit(rows: np.ndarray[Any, Any]) -> Constant:
+        if rows[0] == 0:
+            raise SoilqlError(Diagnostic("SQ801", "singular"))
+        return Constant(1.5)
+
+    found = evaluate(refit=refit)
+    row = found.frame.iloc[0]
+    assert (row["n"], row["n_missing"], row["folds_failed"]) == (2, 2, 1)
+    assert [note.code for note in found.notes] == ["SQ801"]
+    assert "1 of 2 folds, first in fold 1: singular" in found.notes[0].message
+
+
+def test_all_folds_failing_gives_missing_scores_and_no_crash() -> None:
+    def refit(rows: np.ndarray[Any, Any]) -> Constant:
+        raise SoilqlError(Diagnostic("SQ801", "singular"))
+
+    row = evaluate(refit=refit, spread=1.0).frame.iloc[0]
+    assert row["n"] == 0
+    assert np.isnan(row["R2"]) and np.isnan(row["coverage_90"])
+
+
+def test_rows_by_zone_with_one_that_is_empty_and_a_row_in_none() -> None:
+    found = evaluate("by: zones", zones=Split())
+    frame = found.frame.set_index("zone")
+    assert frame["n"].to_dict() == {"all": 4, "low": 1, "high": 2, "empty": 0}
+    assert frame.loc["high", "MAE"] == 0.5
+    assert any("1 of 4 rows lie in no zone" in note.message for note in found.notes)
+
+
+def test_notes_of_the_folds_are_said_once_with_their_number() -> None:
+    said = (Note("SQ803", "did not converge"),)
+    found = evaluate(refit=lambda rows: Constant(5.0, notes=said))
+    assert [note.message for note in found.notes] == ["`m`, 2 of 2 folds: did not converge"]
+
+
+def test_rows_never_tested_train_every_fold() -> None:
+    seen: list[list[int]] = []
+
+    def refit(rows: np.ndarray[Any, Any]) -> Constant:
+        seen.append(rows.tolist())
+        return Constant(5.0)
+
+    found = evaluate(refit=refit, halves=Halves((0, -1, 1, -1)))
+    assert seen == [[1, 2, 3], [0, 1, 3]]
+    assert found.frame.loc[0, "n"] == 2
+
+
+def test_a_scheme_that_tests_nothing_is_an_error() -> None:
+    with pytest.raises(SoilqlError, match="SQ608"):
+        evaluate(halves=Halves((-1, -1, -1, -1)))
+
+
+def test_scores_do_not_depend_on_the_scale_or_the_order_of_the_rows() -> None:
+    order = [3, 0, 2, 1]
+    shuffled = Table(TABLE.frame.iloc[order].reset_index(drop=True).assign(y=lambda f: f["y"] * 1e-8))
+    y = shuffled.frame["y"].to_numpy()
+    found = evaluate(
+        table=shuffled, refit=lambda rows: Constant(float(12e-8 - y[rows].mean())), halves=Halves((1, 0, 1, 0))
+    )
+    assert found.frame.loc[0, "R2"] == pytest.approx(0.9878048780487805, rel=1e-9)

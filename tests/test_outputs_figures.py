@@ -1,0 +1,108 @@
+"""Figures: the projection against published values, pixels where they belong, the same bytes each time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from soilql.errors import SoilqlError
+from soilql.outputs.figures import write_bars, write_observed_predicted
+from soilql.outputs.maps import _coarsened, _sampled, write_map
+from soilql.outputs.projection import Frame, equal_earth, equal_earth_inverse
+from soilql.values import Grid, Table
+
+
+def globe(step: float = 2.0, unit: str = "g C m-2 yr-1") -> Grid:
+    lat, lon = np.arange(90 - step / 2, -90, -step), np.arange(-180 + step / 2, 180, step)
+    values = np.where(np.abs(lat)[:, None] < 60, 1000 - 10 * np.abs(lat)[:, None] + 0 * lon, np.nan)
+    return Grid(xr.Dataset({"Rs": (("lat", "lon"), values, {"units": unit})}, {"lat": lat, "lon": lon}))
+
+
+def test_equal_earth_keeps_areas_and_has_its_published_extent() -> None:
+    # Savric et al. (2019): the map is 2.05458 times as wide as high, the pole 0.59247 as long as the equator.
+    width = 2 * float(equal_earth(0, 180)[0])
+    height = 2 * float(equal_earth(90, 0)[1])
+    assert width / height == pytest.approx(2.05458, abs=5e-6)
+    assert float(equal_earth(90, 180)[0]) * 2 / width == pytest.approx(0.59247, abs=5e-6)
+    # Equal area: |dx/dlon dy/dlat| = cos(lat) on the unit sphere.
+    lat = np.linspace(-85, 85, 35)
+    h = 1e-5
+    dx = (equal_earth(lat, h)[0] - equal_earth(lat, -h)[0]) / (2 * np.radians(h))
+    dy = (equal_earth(lat + h, 0)[1] - equal_earth(lat - h, 0)[1]) / (2 * np.radians(h))
+    np.testing.assert_allclose(dx * dy, np.cos(np.radians(lat)), rtol=1e-7)
+
+
+def test_the_inverse_projection_and_the_outside_of_the_globe() -> None:
+    lat, lon = np.meshgrid(np.linspace(-90, 90, 19), np.linspace(-179, 179, 15))
+    back = equal_earth_inverse(*equal_earth(lat, lon))
+    np.testing.assert_allclose(back[0], lat, atol=1e-5)
+    np.testing.assert_allclose(back[1], lon, atol=1e-5)
+    assert np.isnan(equal_earth_inverse(2.7, 1.2)[0])
+
+
+def test_every_pixel_of_a_map_shows_the_cell_it_lies_in() -> None:
+    lat, lon = np.arange(49.5, 39, -1.0), np.arange(0.5, 20)
+    data = xr.Dataset({"x": (("lat", "lon"), lat[:, None] * 1000 + lon)}, {"lat": lat, "lon": lon})
+    frame = Frame(0.0, 39.0, 20.0, 50.0)
+    image = _sampled(data, "x", frame, np.arange(50.0, 38, -1), np.arange(0.0, 21))
+    assert image[0, 0] == 49500.5
+    assert image[-1, -1] == 39519.5
+    assert np.isfinite(image).all()
+    assert np.unique(image).size == data["x"].size
+
+
+def test_a_fine_grid_is_averaged_and_a_categorical_one_thinned() -> None:
+    fine = globe(0.1)
+    coarse = _coarsened(fine.data.chunk({"lat": 500}), "Rs")
+    assert coarse["Rs"].shape == (900, 1800)
+    np.testing.assert_allclose(coarse["Rs"][450, 0], fine.data["Rs"][900:902, :2].mean())
+    fine.data["Rs"].attrs["categorical"] = 1
+    thin = np.unique(_coarsened(fine.data, "Rs")["Rs"].fillna(-1))
+    assert set(thin) <= set(np.unique(fine.data["Rs"].fillna(-1)))
+
+
+def test_maps_are_the_same_bytes_and_carry_no_version(tmp_path: Path) -> None:
+    for name in "ab":
+        write_map(globe(), "Rs", tmp_path / f"{name}.png", "Soil respiration", "total 91 Pg C yr⁻¹")
+    first = (tmp_path / "a.png").read_bytes()
+    assert first == (tmp_path / "b.png").read_bytes()
+    assert b"atplotlib" not in first
+    pixels = matplotlib.image.imread(tmp_path / "a.png")
+    assert pixels.shape[1] == 1800
+
+
+@pytest.mark.parametrize("values", [np.nan, 5.0, 0.0])
+def test_maps_without_a_value_or_of_one_value(tmp_path: Path, values: float) -> None:
+    grid = globe()
+    grid.data["Rs"][:] = values
+    write_map(grid, "Rs", tmp_path / "m.png", "empty")
+    grid.data["Rs"].attrs["categorical"] = 1
+    write_map(grid, "Rs", tmp_path / "c.png", "empty")
+    assert (tmp_path / "m.png").stat().st_size > 1000
+
+
+def test_figures_of_tables(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    observed = rng.gamma(3, 250, 5000)
+    frame = pd.DataFrame({"model": "qrf", "observed": observed, "predicted": observed + rng.normal(0, 100, 5000)})
+    frame.loc[:3, "predicted"] = np.nan
+    for count in (5000, 200, 0):
+        write_observed_predicted(Table(frame.iloc[:count], {"observed": "g C m-2 yr-1"}), tmp_path / f"op{count}.png")
+    bars = pd.DataFrame(
+        {"of": "rs", "kind": ["global", "zone"], "region": ["global", "north"], "total": [91.0, np.nan]}
+    )
+    for name in "ab":
+        write_bars(Table(bars, {"total": "Pg C yr-1"}), tmp_path / f"{name}.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert matplotlib.image.imread(tmp_path / "op5000.png").std() > 0.01
+
+
+def test_a_figure_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "m.png").mkdir()
+    with pytest.raises(SoilqlError, match="SQ901"):
+        write_map(globe(10), "Rs", tmp_path / "m.png", "x")

@@ -1,0 +1,181 @@
+"""Totals, against cell areas of the WGS84 ellipsoid in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from soilql.context import Resources
+from soilql.errors import SoilqlError
+from soilql.values import Grid, Table
+from tests.support import run_kind
+
+FLUX = "g C m-2 yr-1"
+# Area of the globe and of 0.5 degree cells that begin at 0, 30 and 45 degrees (closed form on WGS84), in km2.
+GLOBE = 510065621.724
+CELLS = {0.25: 3077.230008, 30.25: 2667.300485, 45.25: 2181.138863}
+
+
+def half_degree(values: Any = 1.0, unit: str | None = FLUX, **attrs: Any) -> Grid:
+    lat, lon = np.arange(89.75, -90, -0.5), np.arange(-179.75, 180, 0.5)
+    data = np.broadcast_to(np.asarray(values, float), (360, 720)).copy()
+    units = {} if unit is None else {"units": unit}
+    return Grid(xr.Dataset({"Rs": (("lat", "lon"), data, units | attrs)}, {"lat": lat, "lon": lon}))
+
+
+def total(text: str = "", of: str = "rs", **inputs: Any) -> Table:
+    context = {"resources": inputs.pop("resources")} if "resources" in inputs else {}
+    found = run_kind("analyses", "total", f"of: {of}\n{text}", inputs, **context)
+    assert isinstance(found, Table)
+    return found
+
+
+class North:
+    """Two zones by a map variable, cells where it is missing in none."""
+
+    labels = ("south", "north")
+    variables = ("z",)
+
+    def codes(self, columns: Mapping[str, Any]) -> Any:
+        z = columns["z"]
+        return np.where(np.isnan(z), -1, z > 0).astype(np.int16)
+
+
+def test_one_gram_over_the_globe() -> None:
+    found = total(rs=half_degree())
+    row = found.frame.iloc[0]
+    assert row["total"] == pytest.approx(0.510065621724, rel=1e-12)
+    assert row["area_Mkm2"] == pytest.approx(GLOBE / 1e6, rel=1e-12)
+    assert row["mean"] == pytest.approx(1.0, rel=1e-14)
+    assert found.units["total"] == "Pg C yr-1"
+    assert row["land_fraction"] == "not applied"
+    assert np.isnan(row["missing_Mkm2"])
+
+
+@pytest.mark.parametrize(("lat", "area"), CELLS.items())
+def test_single_cells_have_their_area(lat: float, area: float) -> None:
+    grid = half_degree(np.nan)
+    grid.data["Rs"].loc[{"lat": lat, "lon": 10.25}] = 1000.0
+    assert total(rs=grid).frame.loc[0, "total"] == pytest.approx(area * 1e-6, rel=1e-9)
+
+
+def test_a_flux_by_day_counts_a_year() -> None:
+    assert total(rs=half_degree(1.0, "g C m-2 d-1")).frame.loc[0, "total"] == pytest.approx(GLOBE * 1e-9 * 365.25)
+    # 1 umol CO2 m-2 s-1 = 12.011e-6 g C m-2 s-1.
+    expected = GLOBE * 1e-9 * 12.011e-6 * 86400 * 365.25
+    assert total(rs=half_degree(1.0, "umol CO2 m-2 s-1")).frame.loc[0, "total"] == pytest.approx(expected)
+
+
+def test_a_flux_without_unit_or_of_another_kind_is_an_error() -> None:
+    with pytest.raises(SoilqlError, match="SQ303 `Rs` of `rs` has no unit"):
+        total(rs=half_degree(unit=None))
+    with pytest.raises(SoilqlError, match="SQ302"):
+        total(rs=half_degree(unit="degC"))
+
+
+def test_bands_share_out_the_globe() -> None:
+    frame = total("bands: [-90, -23.5, 23.5, 66.5, 90]", rs=half_degree()).frame
+    bands = frame[frame["kind"] == "band"]
+    assert bands["region"].tolist() == ["90°S to 23.5°S", "23.5°S to 23.5°N", "23.5°N to 66.5°N", "66.5°N to 90°N"]
+    assert bands["area_Mkm2"].sum() == pytest.approx(GLOBE / 1e6, rel=1e-12)
+    widths = total("bands: 30", rs=half_degree()).frame
+    halves = widths[widths["kind"] == "band"]["total"].to_numpy()
+    assert halves.size == 6
+    np.testing.assert_allclose(halves, halves[::-1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("bands", ["[10]", "[10, 0]", "[-100, 90]", "7", "-5"])
+def test_bands_that_make_no_sense(bands: str) -> None:
+    with pytest.raises(SoilqlError, match="SQ112"):
+        total(f"bands: {bands}", rs=half_degree())
+
+
+def test_the_land_fraction_enters_once_and_the_result_says_where() -> None:
+    grid, land = half_degree(), half_degree(0.25, "1")
+    grid.data["Rs"][:90] = np.nan
+    row = total("land_fraction: lf", rs=grid, lf=land).frame.iloc[0]
+    assert row["area_Mkm2"] + row["missing_Mkm2"] == pytest.approx(GLOBE / 4e6, rel=1e-12)
+    assert row["mean"] == pytest.approx(1.0)
+    assert row["land_fraction"] == "here, from lf"
+    percent = total("land_fraction: lf", rs=grid, lf=half_degree(25.0, "%")).frame.iloc[0]
+    assert percent["total"] == pytest.approx(row["total"], rel=1e-14)
+    applied = half_degree(land_fraction_applied=1)
+    assert total(rs=applied).frame.loc[0, "land_fraction"] == "in the map"
+    with pytest.raises(SoilqlError, match="SQ610"):
+        total("land_fraction: lf", rs=applied, lf=land)
+    with pytest.raises(SoilqlError, match="SQ712"):
+        total("land_fraction: lf", rs=grid, lf=half_degree(25.0, "1"))
+
+
+def test_zones_from_another_grid_with_cells_in_none() -> None:
+    lat = np.arange(89.75, -90, -0.5)[:, None]
+    z = np.where(np.abs(lat) > 60, np.nan, np.sign(lat))
+    masks = Grid(half_degree(z, "1").data.rename(Rs="z"))
+    found = total("by: zones\non: masks", rs=half_degree(2.0), zones=North(), masks=masks)
+    frame = found.frame.set_index("region")
+    assert frame.loc["north", "total"] == pytest.approx(frame.loc["south", "total"], rel=1e-12)
+    assert frame.loc["north", "missing_Mkm2"] == 0.0
+    assert any("lie in no zone" in note.message for note in found.notes)
+    with pytest.raises(SoilqlError, match=r"SQ704 .*`z`"):
+        total("by: zones", rs=half_degree(), zones=North())
+    with pytest.raises(SoilqlError, match="SQ708"):
+        total("by: zones\non: masks", rs=half_degree(), zones=North(), masks=Grid(masks.data.isel(lat=slice(0, 9))))
+
+
+def ensemble(members: int = 5, chunks: Any = None) -> Grid:
+    base = half_degree(100.0)
+    draws = xr.DataArray(
+        (100.0 + 10 * np.arange(members))[:, None, None] * np.ones((1, 360, 720), "f4"),
+        dims=("member", "lat", "lon"),
+        attrs={"units": FLUX, "source": "single trees"},
+    )
+    data = base.data.rename(Rs="mean").assign(members=draws.assign_coords(member=np.arange(1, members + 1)))
+    data["q05"] = (data["mean"] * 0.5).assign_attrs(units=FLUX)
+    data["sd"] = data["mean"]
+    return Grid(data.chunk(chunks) if chunks else data)
+
+
+def test_the_interval_is_that_of_the_ensemble_totals() -> None:
+    found = total("interval: 0.5", rs=ensemble())
+    row = found.frame.iloc[0]
+    # Totals of the members are 100, 110 ... 140 g over the globe; their quartiles (type 7) are 110 and 130.
+    assert row["total_lower"] == pytest.approx(110 * GLOBE * 1e-9)
+    assert row["total_upper"] == pytest.approx(130 * GLOBE * 1e-9)
+    assert row["total_q05"] == pytest.approx(50 * GLOBE * 1e-9)
+    assert row["interval_source"] == "0.5 of the totals of 5 single trees"
+    members = found.extras["members"].frame
+    np.testing.assert_allclose(members["total"], np.arange(100, 150, 10) * GLOBE * 1e-9)
+
+
+def test_the_result_does_not_depend_on_the_blocks() -> None:
+    rng = np.random.default_rng(1)
+    grid = half_degree(rng.gamma(2.0, 300.0, (360, 720)))
+    whole = total("bands: 30", rs=grid).frame
+    for chunks, memory in (({"lat": 7, "lon": 100}, 1), ({"lat": 100}, 1 << 22)):
+        parts = total("bands: 30", rs=Grid(grid.data.chunk(chunks)), resources=Resources(memory=memory, workers=2))
+        assert parts.frame.equals(whole)
+
+
+def test_several_fluxes_and_every_variable_of_one() -> None:
+    two = half_degree().data.assign(Rh=half_degree(0.5).data["Rs"])
+    frame = total(of="[rs, two, two.Rh]", rs=half_degree(), two=Grid(two)).frame
+    assert frame["of"].tolist() == ["rs", "two.Rs", "two.Rh", "two.Rh"]
+
+
+def test_a_time_series_has_a_row_each() -> None:
+    grid = half_degree()
+    moving = xr.concat([grid.data, 2 * grid.data.assign_attrs()], dim="time").assign_coords(time=[2000, 2001])
+    moving["Rs"].attrs["units"] = FLUX
+    frame: Any = total(rs=Grid(moving.transpose("time", "lat", "lon"))).frame
+    assert frame["time"].tolist() == [2000, 2001]
+    assert frame.loc[1, "total"] == pytest.approx(2 * frame.loc[0, "total"])
+
+
+def test_a_grid_without_values_is_said_so() -> None:
+    found = total(rs=half_degree(np.nan))
+    assert np.isnan(found.frame["total"].to_numpy()).all()
+    assert "SQ706" in [note.code for note in found.notes]
