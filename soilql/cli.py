@@ -74,10 +74,6 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("spec", metavar="SPEC")
     _add_set(run)
     _add_places(run)
-    run.add_argument("--memory", type=_size, default=1 << 30, metavar="SIZE", help="budget for blocks (default 1GB)")
-    run.add_argument(
-        "--workers", type=_workers, default=os.cpu_count() or 1, metavar="N", help="threads (default: all)"
-    )
     run.add_argument("--quiet", action="store_true", help="show problems only")
     data = command("data", _data, "public data sets: list, fetch, verify, where")
     data.add_argument("action", choices=("list", "fetch", "verify", "where"))

@@ -7,31 +7,29 @@ folder is made under ``<root>/tmp`` and renamed when all of it is on disk, so a 
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from soilql import codec
 from soilql.context import Resources
+from soilql.disk import REFUSED, sync_folder, sync_sha256, write_failure
 from soilql.errors import Diagnostic, SoilqlError
+from soilql.fingerprint import file_sha256
 from soilql.kinds import Kind
-from soilql.locks import Busy, Workplace, locked
-from soilql.values import Grid, Note, Value, ValueType
+from soilql.locks import BusyError, Workplace, locked, remove_abandoned
+from soilql.values import Note, Value, ValueType
 
 FORMAT = 1
 _META = "value.json"
-_BLOCK = 1 << 20
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_REFUSED = {*_FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG}
 
 
-class Damaged(Exception):
+class DamagedError(Exception):
     """A stored value cannot be read back."""
 
 
@@ -148,16 +146,16 @@ class Store:
 
         Raises
         ------
-        Damaged
+        DamagedError
             It is absent, or its files cannot be read.
         """
         meta = self._meta(key)
         if meta is None or not meta["stored"]:
-            raise Damaged(self._reported.get(key, "it is not there"))
+            raise DamagedError(self._reported.get(key, "it is not there"))
         try:
             return codec.read(meta["value"], ValueType(meta["value_type"]), self._folder(key), kind, params)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise Damaged(" ".join(f"{type(error).__name__}: {error}".split())) from error
+            raise DamagedError(" ".join(f"{type(error).__name__}: {error}".split())) from error
 
     def keys(self) -> list[str]:
         """Return the keys of all that is stored, in order."""
@@ -178,7 +176,7 @@ class Store:
                 wrong[key] = self._reported.get(key, "it is not there")
                 continue
             for name, (_, sha256) in meta["files"].items():
-                if _sha256(self._folder(key) / name) != sha256:
+                if file_sha256(self._folder(key) / name) != sha256:
                     wrong[key] = f"`{name}` is not what was written"
                     break
         return wrong
@@ -257,7 +255,7 @@ class Store:
         self, key: str, notes: Iterable[Note], parts: Mapping[str, Any], value_type: ValueType, kind: Kind
     ) -> None:
         """Keep the notes of a value that is itself not stored, so that they are known when it is not made."""
-        if (known := self.info(key)) is not None and known.notes == tuple(notes):
+        if self._meta(key) is not None:
             return
         described = {"notes": [codec.note_to_json(note) for note in notes], "shape": {}, "columns": []}
         with self.failures(), self._new("notes") as folder:
@@ -298,21 +296,30 @@ class Store:
                     if key not in kept:
                         freed += sum(path.stat().st_size for path in self._folder(key).rglob("*") if path.is_file())
                         self.discard(key)
-        except Busy:
+        except BusyError:
             message = f"the store `{self.root}` is in use by a run"
             raise SoilqlError(Diagnostic("SQ907", message, help="prune it when the run is over")) from None
         return freed
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Keep others from pruning the store meanwhile."""
-        with self.failures(), locked(self._lock("store"), shared=True):
+        """Keep others from pruning the store meanwhile; what dead processes left in it is removed first."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(locked(self._lock("store"), shared=True))
+                remove_abandoned(self.root / "tmp")
+            except OSError as error:
+                # Whoever may only read the store cannot lock it; nor is anybody's lock of use if the disk is full.
+                if error.errno not in REFUSED:
+                    raise
             yield
 
     @contextmanager
     def lock(self, key: str, waiting: Callable[[], None] | None = None) -> Iterator[None]:
         """Hold the right to make the value of a key; another run that wants it waits, and then finds it stored."""
-        with self.failures(), locked(self._lock(key), waiting=waiting):
+        with ExitStack() as held:
+            with self.failures():
+                held.enter_context(locked(self._lock(key), waiting=waiting))
             yield
 
     @contextmanager
@@ -338,9 +345,10 @@ class Store:
 
     @contextmanager
     def _new(self, prefix: str) -> Iterator[Path]:
-        if self._workplace is None:
-            self._workplace = Workplace(self.root / "tmp")
-        folder = self._workplace.new(prefix)
+        with self.failures():
+            if self._workplace is None:
+                self._workplace = Workplace(self.root / "tmp")
+            folder = self._workplace.new(prefix)
         try:
             yield folder
         finally:
@@ -371,7 +379,7 @@ class Store:
         """Make a folder the entry of a key, once all of it is on disk."""
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         meta["files"] = {
-            path.relative_to(folder).as_posix(): [path.stat().st_size, _sha256(path, sync=True)] for path in files
+            path.relative_to(folder).as_posix(): [path.stat().st_size, sync_sha256(path)] for path in files
         }
         with (folder / _META).open("w", encoding="utf-8") as file:
             json.dump(meta, file, ensure_ascii=False, indent=1)
@@ -389,91 +397,8 @@ class Store:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or last:
                     raise
             there = self._meta(key)
-            if there is not None and there["stored"] >= meta["stored"] and there["value"] == described_as_json(meta):
-                return  # another run was first, with the same
+            if there is not None and there["stored"] >= meta["stored"]:
+                return  # another run was first
             self.discard(key)
         self._reported.pop(key, None)
         sync_folder(target.parent)
-
-
-def described_as_json(meta: Mapping[str, Any]) -> Any:
-    """Return the description of a value as it reads back from its JSON."""
-    return json.loads(json.dumps(meta["value"]))
-
-
-def sync_folder(folder: Path) -> None:
-    """Make sure that the names in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.EBADF):  # some network file systems cannot
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def write_failure(error: BaseException, folder: Path, value: Value | None = None) -> SoilqlError | None:
-    """Return the SQ901 error for what a full or refusing disk makes libraries raise; None for anything else.
-
-    Parameters
-    ----------
-    error : BaseException
-        With its causes: some libraries wrap the system's error, some only repeat its text.
-    folder : Path
-        Where was written.
-    value : Value, optional
-        What was written; the space that a grid needs is told.
-    """
-    reason = _refusal(error)
-    if reason is None:
-        return None
-    notes = []
-    if isinstance(value, Grid):
-        notes.append(f"the grid needs up to {_size(value.data.nbytes)}")
-    free = _free(folder)
-    if free is not None:
-        notes.append(f"{_size(free)} are free there")
-    help = "free some space or choose another folder, then run again: what is stored is kept"
-    return SoilqlError(Diagnostic("SQ901", f"cannot write in `{folder}`: {reason}", help=help, notes=tuple(notes)))
-
-
-def _refusal(error: BaseException) -> str | None:
-    seen: set[int] = set()
-    at: BaseException | None = error
-    while at is not None and id(at) not in seen:
-        seen.add(id(at))
-        number = getattr(at, "errno", None)
-        if isinstance(at, OSError) and number in _REFUSED:
-            return os.strerror(number)
-        if os.strerror(errno.ENOSPC) in str(at):
-            return os.strerror(errno.ENOSPC)
-        at = at.__cause__ or at.__context__
-    return None
-
-
-def _free(folder: Path) -> int | None:
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return None
-
-
-def _size(count: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
-
-
-def _sha256(path: Path, *, sync: bool = False) -> str:
-    total = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            total.update(block)
-        if sync:
-            os.fsync(file.fileno())
-    return total.hexdigest()

@@ -1,0 +1,337 @@
+"""Random forests as plain arrays: grown by scikit-learn, kept without pickle, rebuilt to predict the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soilql.stats.forest import in_bag_counts
+
+Floats = NDArray[np.float64]
+
+#: Points that are sent down the trees at a time; results do not depend on it.
+BLOCK = 2048
+
+_FIELDS = {
+    "left_child": np.int32,
+    "right_child": np.int32,
+    "feature": np.int32,
+    "threshold": np.float64,
+    "n_node_samples": np.int32,
+    "weighted_n_node_samples": np.float64,
+    "impurity": np.float64,
+    "missing_go_to_left": np.uint8,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a forest is grown.
+
+    Attributes
+    ----------
+    trees : int
+        Number of trees.
+    min_leaf : int
+        Fewest rows of a leaf.
+    max_features : int, float or str
+        Features tried at a split: a number, a share, ``sqrt``, ``third`` or ``all``.
+    max_depth : int or None
+        Deepest level; None for no limit.
+    bootstrap : bool
+        Whether each tree is grown on rows drawn with replacement.
+    seed : int
+        Seed of the rows and features drawn.
+    """
+
+    trees: int
+    min_leaf: int
+    max_features: int | float | str
+    max_depth: int | None
+    bootstrap: bool
+    seed: int
+
+    def features(self, p: int) -> int:
+        """Return the number of features tried at a split, of p.
+
+        Examples
+        --------
+        >>> [Settings(1, 5, m, None, True, 1).features(10) for m in ("third", "sqrt", "all", 0.5, 4)]
+        [3, 3, 10, 5, 4]
+        """
+        if isinstance(self.max_features, int):
+            return min(self.max_features, p)
+        share = {"third": p / 3, "sqrt": p**0.5, "all": p}
+        wanted = share[self.max_features] if isinstance(self.max_features, str) else self.max_features * p
+        return max(1, int(wanted))
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """A grown forest: the nodes of all trees, one tree after the other.
+
+    Attributes
+    ----------
+    scales : numpy.ndarray, shape (features,)
+        Powers of two by which features are divided, see :meth:`prepared`.
+    sizes : numpy.ndarray of int64, shape (trees,)
+        Number of nodes of each tree.
+    nodes : mapping of str to numpy.ndarray, each of shape (nodes,)
+        What scikit-learn keeps of a node, field by field.
+    values : numpy.ndarray, shape (nodes,)
+        Mean response of the rows drawn into the node.
+    variances : numpy.ndarray, shape (nodes,)
+        Variance of the response of the rows drawn into the leaf (no ddof); zero for nodes that are split.
+    """
+
+    scales: Floats
+    sizes: NDArray[np.int64]
+    nodes: Mapping[str, NDArray[Any]]
+    values: Floats
+    variances: Floats
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns of the matrices it takes."""
+        return int(self.scales.size)
+
+    def prepared(self, features: Floats) -> NDArray[np.float32]:
+        """Return features, shape (n, features), in the single precision and scale in which trees compare them."""
+        return np.ascontiguousarray(features / self.scales, dtype=np.float32)
+
+    @property
+    def count(self) -> int:
+        """Number of trees."""
+        return int(self.sizes.size)
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """Position of the root of each tree, and the end of the last tree."""
+        return np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int64)
+
+    @cached_property
+    def _trees(self) -> list[Any]:
+        return [self._rebuilt(int(a), int(b)) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
+
+    def _rebuilt(self, start: int, end: int) -> Any:
+        """Return one tree as scikit-learn's own object, which takes its nodes as one structured array."""
+        from sklearn.tree._tree import NODE_DTYPE, Tree
+
+        nodes = np.zeros(end - start, dtype=NODE_DTYPE)
+        for name in nodes.dtype.names or ():
+            if name in self.nodes:
+                nodes[name] = self.nodes[name][start:end]
+        tree = Tree(self.n_features, np.array([1], dtype=np.intp), 1)
+        values = np.ascontiguousarray(self.values[start:end]).reshape(-1, 1, 1)
+        # The depth is that of a path in a tree of so many nodes; it is used for nothing but a limit of memory.
+        tree.__setstate__({"max_depth": end - start, "node_count": end - start, "nodes": nodes, "values": values})
+        return tree
+
+    def leaves(self, X: NDArray[np.float32]) -> NDArray[np.int32]:
+        """Return the leaf of each row in each tree.
+
+        Parameters
+        ----------
+        X : numpy.ndarray of float32, shape (n, features)
+            Without missing values.
+
+        Returns
+        -------
+        numpy.ndarray of int32, shape (trees, n)
+            Numbers within each tree.
+        """
+        out = np.empty((self.count, len(X)), np.int32)
+        for t, tree in enumerate(self._trees):
+            out[t] = tree.apply(X)
+        return out
+
+    def means(self, X: NDArray[np.float32]) -> Floats:
+        """Return the mean over trees of each row, shape (n,); added up in the order of the trees."""
+        total = np.zeros(len(X))
+        for rows in blocks(len(X)):
+            for tree, start in zip(self._trees, self.starts, strict=False):
+                total[rows] += self.values[start + tree.apply(X[rows])]
+        return total / self.count
+
+    def of_trees(self, X: NDArray[np.float32], trees: NDArray[np.int64]) -> Floats:
+        """Return the predictions of some trees by themselves, shape (len(trees), n)."""
+        out = np.empty((len(trees), len(X)))
+        for row, t in enumerate(trees):
+            out[row] = self.values[self.starts[t] + self._trees[t].apply(X)]
+        return out
+
+    def resampled(self, X: NDArray[np.float32], draws: NDArray[np.int64]) -> Floats:
+        """Return means over trees drawn anew.
+
+        Parameters
+        ----------
+        X : numpy.ndarray of float32, shape (n, features)
+            Points.
+        draws : numpy.ndarray of int, shape (members, trees)
+            How often each tree counts for each member.
+
+        Returns
+        -------
+        numpy.ndarray, shape (members, n)
+        """
+        out = np.zeros((len(draws), len(X)))
+        for rows in blocks(len(X)):
+            for t, (tree, start) in enumerate(zip(self._trees, self.starts, strict=False)):
+                values = self.values[start + tree.apply(X[rows])]
+                # Member by member and tree by tree: a matrix product adds up in an order that depends on the block.
+                for member in np.flatnonzero(draws[:, t]):
+                    out[member, rows] += draws[member, t] * values
+        out /= draws.sum(axis=1)[:, None]
+        return out
+
+    def moments(self, leaves: NDArray[np.int32]) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation of the conditional distribution from leaf numbers.
+
+        The variance of the forest's weighted training values is the mean variance within leaves plus the variance
+        of the leaves' means over trees.
+
+        Parameters
+        ----------
+        leaves : numpy.ndarray of int, shape (trees, n)
+            As :meth:`leaves` returns them.
+        """
+        mean, within, between = (np.zeros(leaves.shape[1]) for _ in range(3))
+        for t, start in enumerate(self.starts[:-1]):
+            mean += self.values[start + leaves[t]]
+            within += self.variances[start + leaves[t]]
+        mean /= self.count
+        for t, start in enumerate(self.starts[:-1]):
+            between += (self.values[start + leaves[t]] - mean) ** 2
+        return mean, np.sqrt((within + between) / self.count)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the forest as arrays to be stored; the inverse is :func:`from_arrays`."""
+        own = {"scales": self.scales, "sizes": self.sizes, "values": self.values, "variances": self.variances}
+        return {**own, **{f"node_{name}": array for name, array in self.nodes.items()}}
+
+
+def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Forest:
+    """Return the forest whose :meth:`Forest.arrays` were stored."""
+    nodes = {name: arrays[f"node_{name}"] for name in _FIELDS}
+    return Forest(arrays["scales"], arrays["sizes"], nodes, arrays["values"], arrays["variances"])
+
+
+@dataclass(frozen=True, eq=False)
+class Grown:
+    """A forest as it comes from its training.
+
+    Attributes
+    ----------
+    forest : Forest
+        The trees.
+    drawn : numpy.ndarray of int32, shape (n, trees)
+        How often each training row was drawn for each tree.
+    leaves : numpy.ndarray of int32, shape (trees, n)
+        Leaf of each training row in each tree.
+    importances : numpy.ndarray, shape (features,)
+        Share of each feature in the total decrease of the squared error at splits.
+    """
+
+    forest: Forest
+    drawn: NDArray[np.int32]
+    leaves: NDArray[np.int32]
+    importances: Floats
+
+
+def grow(features: Floats, y: Floats, settings: Settings, workers: int) -> Grown:
+    """Grow a forest; the same for any number of workers.
+
+    Parameters
+    ----------
+    features : numpy.ndarray, shape (n, features)
+        Without missing values.
+    y : numpy.ndarray, shape (n,)
+        Response.
+    settings : Settings
+        How.
+    workers : int
+        Threads.
+    """
+    from sklearn import ensemble
+
+    scales = np.array([power_of_two(column) for column in features.T])
+    X = np.ascontiguousarray(features / scales, dtype=np.float32)
+    forest_type: Any = ensemble.RandomForestRegressor  # without type hints
+    model = forest_type(
+        n_estimators=settings.trees,
+        min_samples_leaf=settings.min_leaf,
+        max_features=settings.features(X.shape[1]),
+        max_depth=settings.max_depth,
+        bootstrap=settings.bootstrap,
+        random_state=settings.seed,
+        n_jobs=workers,
+    )
+    scale = power_of_two(y)
+    model.fit(X, y / scale)
+    drawn = in_bag_counts(model, len(y))
+    trees = [estimator.tree_ for estimator in model.estimators_]
+    states = [tree.__getstate__() for tree in trees]
+    nodes = {
+        name: np.concatenate([state["nodes"][name] for state in states]).astype(dtype)
+        for name, dtype in _FIELDS.items()
+    }
+    nodes["impurity"] *= scale**2
+    values = np.concatenate([state["values"][:, 0, 0] for state in states]) * scale
+    sizes = np.array([tree.node_count for tree in trees], dtype=np.int64)
+    bare = Forest(scales, sizes, nodes, values, np.zeros_like(values))
+    leaves = bare.leaves(X)
+    variances = _leaf_variances(bare, leaves, drawn, y)
+    return Grown(Forest(scales, sizes, nodes, values, variances), drawn, leaves, model.feature_importances_)
+
+
+def power_of_two(values: Floats) -> float:
+    """Return about the spread of values, as a power of two, by which numbers are divided without rounding.
+
+    scikit-learn takes features that differ by less than 1e-7 for equal and splits no node whose variance is below
+    2.2e-16: a flux in kg m-2 s-1 would be constant.
+
+    Examples
+    --------
+    >>> power_of_two(np.array([0.0, 1e-8])) == 2.0**-28
+    True
+    """
+    spread = float(np.std(values))
+    return float(2.0 ** np.round(np.log2(spread))) if spread > 0 else 1.0
+
+
+def _leaf_variances(forest: Forest, leaves: NDArray[np.int32], drawn: NDArray[np.int32], y: Floats) -> Floats:
+    out = np.zeros_like(forest.values)
+    for t, (start, size) in enumerate(zip(forest.starts, forest.sizes, strict=False)):
+        leaf, weight = leaves[t], drawn[:, t]
+        squares = weight * (y - forest.values[start + leaf]) ** 2
+        total = np.bincount(leaf, weights=weight, minlength=int(size))
+        summed = np.bincount(leaf, weights=squares, minlength=int(size))
+        out[start : start + size] = summed / np.maximum(total, 1)
+    return out
+
+
+def out_of_bag(grown: Grown) -> Floats:
+    """Return the prediction of each training row by the trees it was not drawn for; NaN where there is none.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+    """
+    forest = grown.forest
+    total, count = np.zeros(len(grown.drawn)), np.zeros(len(grown.drawn))
+    for t, start in enumerate(forest.starts[:-1]):
+        out = grown.drawn[:, t] == 0
+        total[out] += forest.values[start + grown.leaves[t, out]]
+        count[out] += 1
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+
+
+def blocks(n: int, size: int = BLOCK) -> Iterator[slice]:
+    """Yield slices of at most `size` points that cover n points."""
+    for start in range(0, n, size):
+        yield slice(start, min(n, start + size))

@@ -1,0 +1,41 @@
+"""Random forest regression (Breiman 2001), fitted to all rows or apart in each zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from soilql import fitted, forest_params
+from soilql.context import Context
+from soilql.errors import Diagnostic
+from soilql.kinds import Block, Scope
+from soilql.values import State, ValueType
+
+VERSION = 1
+PRODUCES = ValueType.MODEL
+
+
+@dataclass(frozen=True)
+class Params(forest_params.ForestParams):
+    """What is modelled, and how the trees are grown."""
+
+
+def run(params: Params, ctx: Context) -> fitted.FittedModel:
+    from soilql.forest_fit import fit_forest
+
+    return fit_forest(params, ctx)
+
+
+def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
+    return forest_params.check(block, scope)
+
+
+def load(state: State, params: Params) -> fitted.FittedModel:
+    """Return the model whose state was stored."""
+    from soilql.forest_fit import load_fit
+
+    return fitted.load_model(state, load_fit)
+
+
+def describe(params: Params) -> str:
+    return f"random forest of {params.words()}"
