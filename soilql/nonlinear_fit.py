@@ -52,6 +52,8 @@ class Settings:
         Bounds that were given.
     units : mapping of str to str
         Units of parameters that were given.
+    truths : mapping of str to float
+        True values of parameters, where the data are simulated.
     interval : str
         ``wald`` or ``profile``.
     level : float
@@ -72,6 +74,7 @@ class Settings:
     starts: Mapping[str, float]
     bounds: Mapping[str, tuple[float, float]]
     units: Mapping[str, str]
+    truths: Mapping[str, float]
     interval: str
     level: float
     n_starts: int
@@ -200,6 +203,9 @@ class NonlinearZoneFit:
             row |= {column: float(values[k]) for column, values in self._inference().items()}
             if self.settings.units:
                 row["unit"] = self.settings.units.get(name, "")
+            if self.settings.truths:
+                truth = self.settings.truths.get(name, np.nan)
+                row |= {"truth": truth, "covered": bool(self.lower[k] <= truth <= self.upper[k])}
             rows.append(row)
         return rows
 
@@ -229,6 +235,12 @@ class NonlinearZoneFit:
             f"Residual standard error{scale}: {fit.sigma:.4g} on {fit.df} degrees of freedom",
             f"R2{scale}: {fit.r2:.4f},  AIC: {fit.aic:.2f},  BIC: {fit.bic:.2f}",
         ]
+        if self.settings.truths:
+            found = [(name, self.settings.params.index(name), truth) for name, truth in self.settings.truths.items()]
+            inside = [f"{name} {truth:g}" for name, k, truth in found if self.lower[k] <= truth <= self.upper[k]]
+            missed = [f"{name} {truth:g}" for name, k, truth in found if not self.lower[k] <= truth <= self.upper[k]]
+            lines += [f"True values inside their interval: {', '.join(inside) or 'none'}"]
+            lines += [f"True values outside their interval: {', '.join(missed)}"] if missed else []
         if self.settings.response.log:
             lines.append(f"Back-transformation ({self.settings.back_transform}): factor {self.factor:.6g}")
         return "\n".join(lines)

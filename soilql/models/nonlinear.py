@@ -27,6 +27,9 @@ class Parameter(p.Params):
     start: float | None = param(None, doc="Where one of the searches begins; without it starts are found.")
     bounds: list[float] | None = param(None, doc="Least and greatest value: [0, .inf] for one that is not negative.")
     unit: UnitText | None = param(None, doc="Unit of the parameter.")
+    truth: float | None = param(
+        None, doc="True value, where the data are simulated: the summary shows it beside the estimate."
+    )
 
     def __post_init__(self) -> None:
         if self.bounds is None:
@@ -105,6 +108,7 @@ def run(params: Params, ctx: Context) -> fitted.FittedModel:
         starts={name: one.start for name, one in known.items() if one.start is not None},
         bounds={name: (one.bounds[0], one.bounds[1]) for name, one in known.items() if one.bounds is not None},
         units={name: str(one.unit) for name, one in known.items() if one.unit is not None},
+        truths={name: one.truth for name, one in known.items() if one.truth is not None},
         interval=params.interval,
         level=params.level,
         n_starts=params.starts,

@@ -1,0 +1,261 @@
+"""Values of grids at the places of a table: from the cell a site lies in, or interpolated between four."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from soilql.context import Context
+from soilql.errors import Diagnostic, Severity, SoilqlError, did_you_mean
+from soilql.kinds import Block, Schema, Scope, Variable
+from soilql.params import ColumnName, GridRef, TableRef, param
+from soilql.params import Params as Base
+from soilql.values import Grid, Note, Table, ValueType
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from soilql.io.sampling import Sampled
+
+VERSION = 1
+PRODUCES = ValueType.TABLE
+
+NO_COORDINATES = "no coordinates"
+OWN = ("distance_km", "status")
+
+
+@dataclass(frozen=True)
+class Params(Base):
+    """Parameters of `extract`."""
+
+    at: TableRef = param(doc="table of sites, with the roles `lat` and `lon`")
+    from_: list[GridRef] = param(doc="grids, each of which may have cells of its own; `GRID.VARIABLE` for one variable")
+    method: Literal["nearest", "bilinear"] = param(
+        "nearest", doc="the cell a site lies in, or linear between four centres (categories: always the cell)"
+    )
+    variables: list[ColumnName] | None = param(None, doc="variables wanted; default: all")
+    max_distance: float | None = param(
+        None,
+        gt=0,
+        unit="km",
+        doc="a site whose cell lacks a driver takes the nearest cell with all of them, up to this distance; "
+        "default: only the cell it lies in, so at most half a cell diagonal",
+    )
+    drop_outside: bool = param(
+        True, doc="leave out rows without all drivers, with a note; else keep them, with their status"
+    )
+
+
+def describe(params: Params) -> str:
+    """Return what will be extracted."""
+    return f"{params.method} values of {', '.join(params.from_)} at the rows of {params.at}"
+
+
+def schema(block: Block, scope: Scope) -> Schema | None:
+    """Return the columns of the sites and the variables of the grids."""
+    params: Params = block.params
+    sites, grids = scope.schema(params.at), [scope.schema(ref) for ref in params.from_]
+    found = dict(sites.variables) if sites is not None else {}
+    is_open = sites is None or sites.open
+    for grid in grids:
+        is_open = is_open or grid is None or (grid.open and params.variables is None)
+        found |= {} if grid is None else {k: v for k, v in grid.variables.items() if _is_wanted(params, k)}
+    found |= {name: found.get(name, Variable("number")) for name in map(str, params.variables or ())}
+    found |= {"distance_km": Variable("number", "km"), "status": Variable("text")}
+    return Schema(found, is_open, {} if sites is None else sites.roles)
+
+
+def _is_wanted(params: Params, name: str) -> bool:
+    return params.variables is None or name in params.variables
+
+
+def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
+    """Yield columns that would be there twice, variables that no grid has, and sites without coordinates."""
+    params: Params = block.params
+    sites, grids = scope.schema(params.at), [scope.schema(ref) for ref in params.from_]
+    if sites is not None and (sites.roles or not sites.open):
+        missing = [axis for axis in ("lat", "lon") if axis not in sites.roles]
+        if missing:
+            yield _no_role(params, block, missing)
+    owners: dict[str, str] = {} if sites is None else dict.fromkeys(sites.variables, str(params.at.block))
+    for i, (ref, grid) in enumerate(zip(params.from_, grids, strict=True)):
+        for name in (*(OWN if i == 0 else ()), *(() if grid is None else grid.variables)):
+            if name in OWN or _is_wanted(params, name):
+                if name in owners:
+                    yield _collision(block, name, owners[name], str(ref), i)
+                owners[name] = str(ref)
+    if all(grid is not None and not grid.open for grid in grids):
+        known = [name for grid in grids if grid is not None for name in grid.variables]
+        for i, name in enumerate(params.variables or ()):
+            if name not in known:
+                yield _no_variable(block, name, i, known)
+
+
+def _no_role(params: Params, block: Block, missing: list[str]) -> Diagnostic:
+    message = f"`{params.at}` has no column with the role {' and '.join(f'`{axis}`' for axis in missing)}"
+    help = f"add `roles: {{lat: ..., lon: ...}}` to `{params.at.block}`"
+    return Diagnostic("SQ704", message, block.span("at"), help=help)
+
+
+def _collision(block: Block, name: str, owner: str, other: str, i: int) -> Diagnostic:
+    message = f"both `{owner}` and `{other}` have `{name}`"
+    help = (
+        "name all grids in one `extract`"
+        if name in OWN
+        else f"leave one out with `select` in `{owner}` or `variables` here, or rename it under `columns` of the table "
+        "or `variables` of the grid"
+    )
+    return Diagnostic("SQ710", message, block.span("from", i), help=help)
+
+
+def _no_variable(block: Block, name: str, i: int, known: Iterable[str]) -> Diagnostic:
+    help = did_you_mean(name, known)
+    return Diagnostic("SQ704", f"no grid here has a variable `{name}`", block.span("variables", i), help=help)
+
+
+def run(params: Params, ctx: Context) -> Table:
+    """Sample every grid at the sites and join the values to the table."""
+    import numpy as np
+
+    table = ctx.table(params.at)
+    if missing := [axis for axis in ("lat", "lon") if axis not in table.roles]:
+        raise SoilqlError(_no_role(params, ctx.block, missing))
+    grids = _grids(params, ctx, table)
+    lat, lon = (_numbers(params, ctx, table, axis) for axis in ("lat", "lon"))
+    known = np.isfinite(lat) & np.isfinite(lon)
+    sampled = []
+    for i, grid in enumerate(grids):
+        ctx.progress(i, len(grids))
+        sampled.append(_sample(params, ctx, i, grid, table, known))
+    values = {name: _spread(column, known) for one in sampled for name, column in one.values.items()}
+    status = _status(sampled, known)
+    distance = _spread(np.max([one.distance for one in sampled], axis=0), known)
+    frame = table.frame.assign(**values, distance_km=distance, status=status)
+    units = {**table.units, "distance_km": "km"}
+    for grid in grids:
+        units |= {str(k): unit for k in grid.data.data_vars if (unit := grid.unit(str(k))) is not None}
+    result = Table(frame, units, table.roles, table.notes, table.extras)
+    return _kept(params, ctx, result, list(values))
+
+
+def _grids(params: Params, ctx: Context, table: Table) -> list[Grid]:
+    """Return the grids cut to the variables wanted, without any name that is there twice."""
+    owners = dict.fromkeys(map(str, table.frame.columns), str(params.at))
+    grids = []
+    for i, ref in enumerate(params.from_):
+        grid = ctx.grid(ref)
+        names = [str(name) for name in grid.data.data_vars if _is_wanted(params, str(name))]
+        for name in (*names, *(OWN if i == 0 else ())):
+            if name in owners:
+                raise SoilqlError(_collision(ctx.block, name, owners[name], str(ref), i))
+            owners[name] = str(ref)
+        if names:
+            grids.append(grid.select(names))
+    for i, name in enumerate(params.variables or ()):
+        if not any(name in grid.data for grid in grids):
+            known = [str(k) for ref in params.from_ for k in ctx.grid(ref).data.data_vars]
+            raise SoilqlError(_no_variable(ctx.block, name, i, known))
+    return grids
+
+
+def _sample(params: Params, ctx: Context, i: int, grid: Grid, table: Table, known: np.ndarray[Any, Any]) -> Sampled:
+    from soilql.io.sampling import match_times, sample
+
+    if "member" in grid.data.dims:
+        message = f"`{params.from_[i]}` has members, of which a site needs one"
+        raise ctx.error("SQ708", message, "from", i, help="extract from its mean instead")
+    steps = None
+    if "time" in grid.data.dims:
+        column = table.roles.get("time")
+        if column is None:
+            message = (
+                f"`{params.from_[i]}` has a value for each time, and `{params.at}` has no column with the role `time`"
+            )
+            raise ctx.error("SQ704", message, "from", i, help="add the role, or average the grid over time")
+        steps = match_times(grid.data["time"].values, _numbers(params, ctx, table, "time")[known])
+        if steps is None:
+            message = (
+                f"`{params.from_[i]}` has several times a year, which the years of `{params.at}` cannot tell apart"
+            )
+            raise ctx.error("SQ708", message, "from", i, help="bring it to years with `kind: resample` first")
+    lat, lon = (_numbers(params, ctx, table, axis)[known] for axis in ("lat", "lon"))
+    return sample(grid, lat, lon, steps, params.method, params.max_distance)
+
+
+def _numbers(params: Params, ctx: Context, table: Table, role: str) -> np.ndarray[Any, Any]:
+    """Return the column of a role as numbers."""
+    import numpy as np
+
+    column = table.frame[table.roles[role]]
+    if column.dtype.kind not in "iuf":
+        message = f"column `{column.name}` of `{params.at}`, which has the role `{role}`, holds no numbers"
+        raise ctx.error("SQ709", message, "at")
+    return column.to_numpy(dtype=np.float64)
+
+
+def _spread(values: np.ndarray[Any, Any], known: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return values of the sites with coordinates at their rows, NaN at the others."""
+    import numpy as np
+
+    spread = np.full(known.shape, np.nan)
+    spread[known] = values
+    return spread
+
+
+def _status(sampled: list[Sampled], known: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return one status a row: that of the grid where something is wrong, missing drivers of all grids together."""
+    import numpy as np
+
+    from soilql.io.sampling import OK
+
+    prefix = "missing driver: "
+    status = np.full(known.shape, NO_COORDINATES, dtype=object)
+    for row, site in enumerate(np.flatnonzero(known)):
+        found = [str(one.status[row]) for one in sampled if one.status[row] != OK]
+        missing = [text.removeprefix(prefix) for text in found if text.startswith(prefix)]
+        other = [text for text in found if not text.startswith(prefix)]
+        status[site] = other[0] if other else (prefix + ", ".join(missing) if missing else OK)
+    return status
+
+
+def _kept(params: Params, ctx: Context, table: Table, drivers: list[str]) -> Table:
+    """Return the table with a note on the rows without all drivers, which are left out or kept."""
+    from dataclasses import replace
+
+    from soilql.io.sampling import OK
+
+    status = table.frame["status"]
+    good = (status == OK).to_numpy()
+    if good.all():
+        return table
+    counts = _counts(status[~good])
+    what = "left out" if params.drop_outside else "kept with missing values"
+    message = f"{int((~good).sum()):,} of {good.size:,} rows of `{params.at}` lack drivers and were {what}: {counts}"
+    if not good.any() and params.drop_outside:
+        help = "do the grids cover the sites, and are their coordinates in degrees?"
+        raise ctx.error("SQ707", f"no row of `{params.at}` has all drivers", "at", label=counts, help=help)
+    noted = replace(table, notes=(*table.notes, Note("SQ730", message, Severity.WARNING)))
+    return noted.rows(good) if params.drop_outside else noted
+
+
+def _counts(status: Any) -> str:
+    """Return how often each status occurs, and how often each driver is missing."""
+    kinds: dict[str, int] = {}
+    drivers: dict[str, int] = {}
+    for text in status:
+        kind, _, names = str(text).partition(": ")
+        kinds[kind] = kinds.get(kind, 0) + 1
+        for name in names.split(", ") if names else ():
+            drivers[name] = drivers.get(name, 0) + 1
+    words = []
+    for kind, count in sorted(kinds.items()):
+        listed = _most(drivers) if kind == "missing driver" else ""
+        words.append(f"{count:,} {kind}{listed}")
+    return ", ".join(words)
+
+
+def _most(drivers: Mapping[str, int]) -> str:
+    ranked = sorted(drivers.items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(f"{name} {count:,}" for name, count in ranked[:5])
+    return f" ({shown}{', ...' if len(ranked) > 5 else ''})"

@@ -1,0 +1,292 @@
+"""Observations in rows, from CSV, Excel or Parquet: filtered, converted, and averaged by place and time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from soilql.context import Context
+from soilql.errors import Diagnostic, SoilqlError
+from soilql.io import defaults
+from soilql.io.scope import check_conversion, check_expression, check_name, result_type
+from soilql.kinds import Block, Schema, Scope, Variable
+from soilql.params import ColumnName, DataSource, Expr, Filter, NewName, UnitText, param
+from soilql.params import Params as Base
+from soilql.values import Table, ValueType
+
+if TYPE_CHECKING:
+    from soilql.io.frames import Columns
+
+VERSION = 1
+PRODUCES = ValueType.TABLE
+
+
+@dataclass(frozen=True)
+class Column(Base):
+    """A new column: a copy of another, or an expression."""
+
+    SHORTHAND = "from"
+
+    from_: ColumnName | None = param(None, doc="column it is a copy of, which it replaces")
+    expr: Expr | None = param(None, doc="expression over columns of the file and new columns above it")
+    unit: UnitText | None = param(None, doc="unit of the new column; a copy is converted to it")
+    from_unit: UnitText | None = param(
+        None, doc="unit of the column it is a copy of; default: as the registry says, else `unit`"
+    )
+    type: Literal["number", "text", "boolean"] | None = param(
+        None, doc="type of the values; default: number where every value is one, else text"
+    )
+    missing: list[str] | None = param(None, doc="values that mean missing in this column, besides the table's")
+
+    def __post_init__(self) -> None:
+        if (self.from_ is None) == (self.expr is None):
+            raise ValueError("a column needs either `from` or `expr`", "expr")
+        if self.expr is not None and (self.from_unit or self.missing):
+            raise ValueError("`from_unit` and `missing` go with `from`, not with `expr`", "expr")
+
+
+@dataclass(frozen=True)
+class Average(Base):
+    """Means over the rows of each group."""
+
+    of: list[ColumnName] = param(doc="columns to average; each also gets `NAME_n` and `NAME_sd`")
+    by: list[ColumnName] = param(doc="roles or columns whose values make a group, such as [lat, lon, time]")
+    min_count: int = param(1, ge=1, doc="values that a group needs for a mean; groups with fewer are left out")
+
+
+@dataclass(frozen=True)
+class Params(Base):
+    """Parameters of `table`."""
+
+    source: list[DataSource] = param(
+        doc="`registry:NAME`, or paths or globs; several files are put one below the other"
+    )
+    format: Literal["csv", "excel", "parquet"] | None = param(None, doc="default: by the name of the file")
+    delimiter: str | None = param(
+        None, doc="character between fields; a blank means any white space; default: found out"
+    )
+    decimal: Literal[".", ","] | None = param(None, doc="decimal mark; default: found out")
+    encoding: str | None = param(None, doc="such as latin-1; default: UTF-8, else Latin-1 with a note")
+    comment: str | None = param(None, doc="lines that begin with it are skipped; default `#`, empty for none")
+    header: list[str] | None = param(None, doc="names of the columns of a text file without a header row")
+    sheet: str | int | None = param(None, doc="sheet of a workbook, by name or position from 1; default: the first")
+    missing: list[str] | None = param(
+        None,
+        doc="values that mean missing, besides an empty field; default [NA, NaN, nan]. `None` is a text like any other",
+    )
+    columns: dict[NewName, Column] = param({}, doc="new columns, in order")
+    where: Filter | None = param(
+        None, doc="condition that rows must meet; sees the columns of the file and the new ones"
+    )
+    roles: dict[str, ColumnName] = param({}, doc="columns that play a part: lat, lon (degrees), time, site ...")
+    average: Average | None = param(None, doc="average rows that share a place, a year ...")
+    select: list[ColumnName] | None = param(None, doc="columns to keep, besides those with a role; default: all")
+
+
+def key_extra(params: Params) -> Any:
+    """Return the registry's settings and units, which decide the result."""
+    return defaults.key_extra(params.source)
+
+
+def describe(params: Params) -> str:
+    """Return what will be read."""
+    words = [f"read {', '.join(params.source)}"]
+    words += ["filter rows"] if params.where is not None else []
+    words += [f"average {', '.join(params.average.of)} by {', '.join(params.average.by)}"] if params.average else []
+    return ", ".join(words)
+
+
+def _environment(params: Params, raw: Schema, until: str | None = None) -> Schema:
+    """Return the columns of the file and the new ones, or only those above one of them."""
+    variables = dict(raw.variables)
+    for name, column in params.columns.items():
+        if name == until:
+            break
+        here = Schema(variables, raw.open)
+        source = raw.variables.get(column.from_ or "", Variable())
+        kind = result_type(column.expr, here) if column.expr is not None else source.type
+        unit = column.unit or (column.from_unit or source.unit if column.expr is None else None)
+        variables[name] = Variable(column.type or kind, unit, source.description if column.expr is None else "")
+    return Schema(variables, raw.open)
+
+
+def _result(params: Params, everything: Schema) -> Schema:
+    """Return the columns and roles of the result."""
+    replaced = {column.from_ for column in params.columns.values()} - set(params.columns)
+    variables = {name: v for name, v in everything.variables.items() if name not in replaced}
+    roles = {role: final_name(params, name) for role, name in params.roles.items()}
+    is_open = everything.open
+    if params.average is not None:
+        variables = _averaged(params.average, roles, variables)
+        roles = {role: name for role, name in roles.items() if name in variables}
+        is_open = False
+    if params.select is not None:
+        kept = dict.fromkeys([*params.select, *roles.values()])
+        variables = {name: variables.get(name, Variable()) for name in kept}
+        is_open = False
+    return Schema(variables, is_open, roles)
+
+
+def final_name(params: Params, name: str) -> str:
+    """Return what a column of the file is called in the result."""
+    if name in params.columns:
+        return name
+    return next((str(new) for new, column in params.columns.items() if column.from_ == name), name)
+
+
+def _averaged(average: Average, roles: Mapping[str, str], variables: Mapping[str, Variable]) -> dict[str, Variable]:
+    keys = [roles.get(name, name) for name in average.by]
+    found = {name: variables.get(name, Variable()) for name in keys}
+    for name in average.of:
+        one = variables.get(name, Variable("number"))
+        found |= {name: one, f"{name}_n": Variable("number", "1"), f"{name}_sd": Variable("number", one.unit)}
+    return found
+
+
+def schema(block: Block, scope: Scope) -> Schema:
+    """Return the columns of the result, open where they depend on a file that is not in the registry."""
+    params: Params = block.params
+    return _result(params, _environment(params, defaults.known_columns(params.source)))
+
+
+def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
+    """Yield what is wrong with names, units and the data set's name."""
+    params: Params = block.params
+    yield from defaults.check_sources(block, params.source, "table")
+    raw = defaults.known_columns(params.source)
+    what = f"not a column of {' or '.join(f'`{source}`' for source in params.source)}"
+    yield from _check_columns(block, raw, what)
+    everything = _environment(params, raw)
+    if params.where is not None:
+        yield from check_expression(params.where, everything, f"{what} nor a new one", "boolean")
+    for role, name in params.roles.items():
+        yield from check_name(name, block.span("roles", role), everything, what)
+    replaced = {column.from_ for column in params.columns.values()} - set(params.columns)
+    present = {name: v for name, v in everything.variables.items() if name not in replaced}
+    left = Schema(present, everything.open)
+    roles = {role: final_name(params, name) for role, name in params.roles.items()}
+    if params.average is not None:
+        for i, name in enumerate(params.average.of):
+            yield from check_name(name, block.span("average", "of", i), left, what)
+        known = Schema({**left.variables, **dict.fromkeys(roles, Variable())}, left.open)
+        for i, name in enumerate(params.average.by):
+            yield from check_name(name, block.span("average", "by", i), known, f"{what}, nor a role")
+        left = Schema(_averaged(params.average, roles, left.variables))
+    for i, name in enumerate(params.select or ()):
+        yield from check_name(name, block.span("select", i), left, "not a column of the result")
+
+
+def _check_columns(block: Block, raw: Schema, what: str) -> Iterable[Diagnostic]:
+    params: Params = block.params
+    for name, column in params.columns.items():
+        if column.expr is not None:
+            known = _environment(params, raw, until=name)
+            yield from check_expression(column.expr, known, f"{what} nor a new one above")
+            continue
+        assert column.from_ is not None
+        span = block.span("columns", name, "from") if column.unit or column.type else block.span("columns", name)
+        yield from check_name(column.from_, span, raw, what)
+        old = column.from_unit or raw.variables.get(column.from_, Variable()).unit
+        yield from check_conversion(old, column.unit, block.span("columns", name, "unit"))
+
+
+def run(params: Params, ctx: Context) -> Table:
+    """Read, type, derive, filter, average and select."""
+    from soilql.io import averaging, coordinates
+    from soilql.io.frames import Columns, filter_rows
+
+    raw = _read(params, ctx)
+    columns = Columns(raw, *_missing_and_types(params), units=defaults.units(params.source))
+    _add_columns(params, columns, ctx)
+    if params.where is not None:
+        filter_rows(columns, params.where)
+    for role, name in params.roles.items():
+        _known(columns, name, ctx, "roles", role)
+    roles = {role: final_name(params, name) for role, name in params.roles.items()}
+    for axis in ("lat", "lon"):
+        if axis in roles:
+            columns.want_numbers(roles[axis], ctx.block.span("roles", axis))
+    if params.average is not None:
+        for i, name in enumerate(params.average.of):
+            columns.want_numbers(_known(columns, name, ctx, "average", "of", i), ctx.block.span("average", "of", i))
+        for i, name in enumerate(params.average.by):
+            _known(columns, roles.get(name, name), ctx, "average", "by", i)
+    replaced = {str(column.from_) for column in params.columns.values()} - set(params.columns)
+    table = coordinates.checked(columns.table(replaced, roles))
+    if params.average is not None:
+        by = [roles.get(name, name) for name in params.average.by]
+        table = averaging.average(table, params.average.of, by, params.average.min_count)
+    return _select(params, table, ctx)
+
+
+def _read(params: Params, ctx: Context) -> Any:
+    from soilql.io.tables import concatenate, read_table
+    from soilql.io.text import TextFormat
+
+    tables = []
+    for path in ctx.sources["source"]:
+        found = defaults.settings(defaults.entry_of(path, params.source))
+        comment = found.get("comment", "#") if params.comment is None else params.comment
+        how = TextFormat(
+            params.delimiter or found.get("delimiter"),
+            params.decimal or found.get("decimal"),
+            params.encoding or found.get("encoding"),
+            str(comment or ""),
+            tuple(params.header or found.get("header", ())),
+        )
+        sheet = params.sheet if params.sheet is not None else found.get("sheet")
+        span = defaults.place(ctx.block, path, params.source)
+        tables.append(read_table(path, params.format or found.get("format"), how, sheet, span))
+    return concatenate(tables, ctx.block.span("source"))
+
+
+def _missing_and_types(params: Params) -> tuple[list[str], dict[str, str]]:
+    """Return the missing codes of the table and the types that the registry gives to columns."""
+    found = defaults.entries(params.source)
+    codes = params.missing
+    if codes is None:
+        listed = [str(code) for entry in found.values() for code in entry.reader.get("missing", ())]
+        codes = list(dict.fromkeys(listed)) or ["NA", "NaN", "nan"]
+    types = {name: v.type for entry in found.values() for name, v in entry.variables.items() if v.type == "text"}
+    return codes, dict(types)
+
+
+def _add_columns(params: Params, columns: Columns, ctx: Context) -> None:
+    for name, column in params.columns.items():
+        if column.expr is not None:
+            columns.derive(name, column.expr, column.unit, column.type)
+            continue
+        source = str(column.from_)
+        try:
+            columns.copy(name, source, column.unit, column.from_unit, column.type, column.missing or ())
+        except SoilqlError as error:
+            path = ("columns", name, "unit") if error.diagnostics[0].code == "SQ302" else ("columns", name)
+            raise SoilqlError(_placed(d, ctx.block, *path) for d in error.diagnostics) from None
+
+
+def _placed(found: Diagnostic, block: Block, *path: str) -> Diagnostic:
+    span = found.span or block.span(*path)
+    return Diagnostic(found.code, found.message, span, found.label, found.help, found.severity, found.notes)
+
+
+def _known(columns: Columns, name: str, ctx: Context, *path: str | int) -> str:
+    if not columns.has(name):
+        raise ctx.error("SQ704", f"the table has no column `{name}`", *path, help=columns.hint(name))
+    return name
+
+
+def _select(params: Params, table: Table, ctx: Context) -> Table:
+    from dataclasses import replace
+
+    from soilql.errors import did_you_mean
+
+    if params.select is None:
+        return table
+    for i, name in enumerate(params.select):
+        if name not in table.frame.columns:
+            help = did_you_mean(name, map(str, table.frame.columns))
+            raise ctx.error("SQ704", f"the result has no column `{name}`", "select", i, help=help)
+    kept = list(dict.fromkeys([*map(str, params.select), *table.roles.values()]))
+    units = {name: unit for name, unit in table.units.items() if name in kept}
+    return replace(table, frame=table.frame[kept], units=units)
