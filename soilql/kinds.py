@@ -23,9 +23,9 @@ and, where they apply,
     what lint can say about the parameters beyond their types, above all the names in expressions;
 ``describe(params) -> str``
     one line for ``plan``: what the node will do;
-``size(params, sizes, sources) -> Size | None``
-    how large the result will be, from the sizes of the inputs (by name) and the files (by parameter), looking at no
-    more than a file's header;
+``size(params, ctx, sizes) -> Size | None``
+    how large the result will be, from the sizes of the inputs by name and the files of the context, looking at no
+    more than a file's header; the context has no inputs;
 ``key_extra(params) -> Any``
     further JSON that decides the result, such as the registry's reader settings;
 ``load(state, params) -> Fitted``
@@ -41,7 +41,6 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -92,11 +91,14 @@ class Size:
         Rows of a table; cells of one variable of a grid.
     columns : int
         Columns or variables.
+    at_most : bool
+        Whether it may turn out smaller: a table before its filter.
     """
 
     rows: int | None = None
     cells: int | None = None
     columns: int = 1
+    at_most: bool = False
 
     @property
     def bytes(self) -> int:
@@ -105,7 +107,7 @@ class Size:
 
     def __str__(self) -> str:
         count, unit = (self.rows, "rows") if self.cells is None else (self.cells, "cells")
-        return f"{count:,} {unit} x {self.columns}"
+        return f"{'at most ' if self.at_most else ''}{count:,} {unit} x {self.columns}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,10 +238,10 @@ class Kind:
         function = getattr(self.module, "describe", None)
         return self.doc.partition("\n")[0].rstrip(".") if function is None else str(function(params))
 
-    def size(self, params: Any, sizes: Mapping[str, Size], sources: Mapping[str, tuple[Path, ...]]) -> Size | None:
+    def size(self, params: Any, ctx: Context, sizes: Mapping[str, Size]) -> Size | None:
         """Return how large the value will be, or None where that cannot be told before it is made."""
         function = getattr(self.module, "size", None)
-        found: Size | None = None if function is None else function(params, sizes, sources)
+        found: Size | None = None if function is None else function(params, ctx, sizes)
         return found
 
     def key_extra(self, params: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from soilql.context import Resources
+from soilql.context import Context, Resources
 from soilql.errors import SoilqlError
 from soilql.kinds import Size
 from soilql.manifest import remembered
@@ -35,7 +35,7 @@ def plan_lines(plan: Plan, store: Store, out: Path, resources: Resources) -> Ite
     stale = memory = 0
     for number, node in enumerate(plan.nodes, 1):
         info = store.info(node.key) if node.key else None
-        size = _size(node, info, sizes)
+        size = _size(node, info, sizes, resources)
         if size is not None:
             sizes[node.name] = size
         state = _state(node, info)
@@ -73,7 +73,7 @@ def _state(node: Node, info: Info | None) -> str:
     return "stored" if info is not None and info.stored else "to run"
 
 
-def _size(node: Node, info: Info | None, sizes: Mapping[str, Size]) -> Size | None:
+def _size(node: Node, info: Info | None, sizes: Mapping[str, Size], resources: Resources) -> Size | None:
     if info is not None and info.stored and info.shape:
         shape = dict(info.shape)
         if node.value_type is ValueType.TABLE:
@@ -84,7 +84,7 @@ def _size(node: Node, info: Info | None, sizes: Mapping[str, Size]) -> Size | No
             others *= count
         return Size(cells=cells, columns=len(info.columns) - (others > 1) + (others if others > 1 else 0))
     try:
-        return node.kind.size(node.block.params, sizes, node.sources)
+        return node.kind.size(node.block.params, Context(node.block, {}, node.sources, resources), sizes)
     except (SoilqlError, OSError):
         return None  # the file cannot be opened; running the node will say so with its reason
 

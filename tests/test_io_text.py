@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from soilql.errors import SoilqlError
-from soilql.io.text import TextFormat, decode, read_text, sniff_delimiter
+from soilql.io.text import TextFormat, count_lines, decode, read_text, sniff_delimiter
 
 FIELD = st.text(
     st.characters(codec="utf-8", exclude_characters="\x00\r\n", exclude_categories=["Cs", "Cc"]), max_size=8
@@ -132,3 +132,20 @@ def test_rows_without_values_are_left_out_and_counted(tmp_path: Path) -> None:
     found = read_text(write(tmp_path, "a,b\n1,2\n,\n , \n3,4\n"))
     assert found.columns == (["1", "3"], ["2", "4"])
     assert "2 rows without any value left out" in found.notes[0].message
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize("last", ["", "end"])
+def test_lines_are_counted_in_any_line_ends(tmp_path: Path, end: str, last: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes((f"a,b{end}" * 3 + last).encode())
+    assert count_lines(path) == 3 + bool(last)
+    packed = tmp_path / "x.csv.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    assert count_lines(packed) == count_lines(path)
+
+
+def test_a_line_end_over_two_blocks_counts_once(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"x" * ((1 << 20) - 1) + b"\r\nlast\n")
+    assert count_lines(path) == 2

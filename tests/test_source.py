@@ -178,7 +178,7 @@ def test_reading_takes_a_byte_order_mark_and_refuses_other_encodings(tmp_path: P
     path.write_bytes(b"\xef\xbb\xbfa: 1")
     assert read_source(path).text == "a: 1"
     path.write_bytes("a: é".encode("latin-1"))
-    with pytest.raises(SoilqlError, match="SQ102.*byte 3 is 0xe9"):
+    with pytest.raises(SoilqlError, match=r"SQ102.*byte 3 is 0xe9"):
         read_source(path)
     with pytest.raises(SoilqlError, match="SQ106"):
         read_source(tmp_path / "absent.yaml")

@@ -66,7 +66,9 @@ def test_a_circle_is_reported_once() -> None:
 
 
 def test_a_block_that_cannot_be_bound_is_not_reported_as_missing_too() -> None:
-    text = "datasets:\n  srdb: {kind: table, sorce: x.csv}\nmodels:\n  m: {kind: linear, formula: Rs ~ MAT, data: srdb}\n"
+    text = (
+        "datasets:\n  srdb: {kind: table, sorce: x.csv}\nmodels:\n  m: {kind: linear, formula: Rs ~ MAT, data: srdb}\n"
+    )
     assert [f.split(": ")[1][:5] for f in findings(text)] == ["SQ121", "SQ120"]
 
 

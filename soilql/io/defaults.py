@@ -71,7 +71,7 @@ def check_sources(block: Block, sources: Sequence[DataSource], kind: str) -> Ite
             continue
         if entry.kind != kind:
             message = f"`{source.registry}` holds a {entry.kind}, not a {kind}"
-            yield Diagnostic("SQ204", message, span, help=f"write `kind: {entry.kind}`")
+            yield Diagnostic("SQ211", message, span, help=f"write `kind: {entry.kind}`")
 
 
 def key_extra(sources: Sequence[DataSource]) -> Any:

@@ -96,6 +96,27 @@ def read_bytes(path: Path, span: Span | None = None) -> bytes:
         raise SoilqlError(Diagnostic("SQ702", message, span)) from None
 
 
+def count_lines(path: Path) -> int:
+    """Return the number of lines of a text file, gzipped or not, in any of the three line ends, without decoding it.
+
+    Raises
+    ------
+    OSError, EOFError
+        The file cannot be read or unpacked.
+    """
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+    with gzip.open(path) if packed else path.open("rb") as file:
+        newlines = returns = pairs = 0
+        before = b""
+        while block := file.read(1 << 20):
+            newlines += block.count(b"\n")
+            returns += block.count(b"\r")
+            pairs += block.count(b"\r\n") + (before == b"\r" and block[:1] == b"\n")
+            before = block[-1:]
+    return newlines + returns - pairs + (before not in (b"", b"\n", b"\r"))
+
+
 def decode(data: bytes, encoding: str | None, name: str, span: Span | None = None) -> tuple[str, tuple[Note, ...]]:
     """Return bytes as text without a byte order mark.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from soilql.context import Context
 from soilql.errors import Diagnostic, Severity, SoilqlError, did_you_mean
-from soilql.kinds import Block, Schema, Scope, Variable
+from soilql.kinds import Block, Schema, Scope, Size, Variable
 from soilql.params import ColumnName, GridRef, TableRef, param
 from soilql.params import Params as Base
 from soilql.values import Grid, Note, Table, ValueType
@@ -164,7 +164,7 @@ def _sample(params: Params, ctx: Context, i: int, grid: Grid, table: Table, know
 
     if "member" in grid.data.dims:
         message = f"`{params.from_[i]}` has members, of which a site needs one"
-        raise ctx.error("SQ708", message, "from", i, help="extract from its mean instead")
+        raise ctx.error("SQ714", message, "from", i, help="extract from its mean instead")
     steps = None
     if "time" in grid.data.dims:
         column = table.roles.get("time")
@@ -259,3 +259,13 @@ def _most(drivers: Mapping[str, int]) -> str:
     ranked = sorted(drivers.items(), key=lambda item: (-item[1], item[0]))
     shown = ", ".join(f"{name} {count:,}" for name, count in ranked[:5])
     return f" ({shown}{', ...' if len(ranked) > 5 else ''})"
+
+
+def size(params: Params, ctx: Context, sizes: Mapping[str, Size]) -> Size | None:
+    """Return the rows of the sites; those without drivers will be missing from them."""
+    sites = sizes.get(params.at.block)
+    if sites is None:
+        return None
+    drivers = sum(sizes[ref.block].columns for ref in params.from_ if ref.block in sizes)
+    columns = sites.columns + (len(params.variables) if params.variables else drivers) + 2
+    return Size(rows=sites.rows, columns=columns, at_most=True)

@@ -10,7 +10,7 @@ from soilql.context import Context
 from soilql.errors import Diagnostic, Severity, SoilqlError, Span
 from soilql.io import defaults
 from soilql.io.scope import check_conversion, check_expression, check_name
-from soilql.kinds import Block, Schema, Scope, Variable
+from soilql.kinds import Block, Schema, Scope, Size, Variable
 from soilql.params import ColumnName, DataSource, Expr, NewName, UnitText, param
 from soilql.params import Params as Base
 from soilql.units import UnitError, convert_or_raise, parse_unit
@@ -277,3 +277,11 @@ def _conversion(old: str, variable: GridVariable, span: Span) -> tuple[float, fl
         help = first.help or "if the file's unit is wrong, say the right one as `from_unit`"
         raise SoilqlError(Diagnostic(first.code, first.message, span, f"the data are in `{old}`", help)) from None
     return found.scale, found.offset
+
+
+def size(params: Params, ctx: Context, sizes: Mapping[str, Size]) -> Size:
+    """Return the cells and variables, from the headers of the files."""
+    grid = run(params, ctx)
+    rows, columns = grid.shape
+    layers = sum(data.size for data in grid.data.values()) // (rows * columns)
+    return Size(cells=rows * columns, columns=layers)

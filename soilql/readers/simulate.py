@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from soilql.context import Context
 from soilql.errors import Diagnostic, Severity
 from soilql.io.scope import check_expression, result_type
-from soilql.kinds import Block, Schema, Scope, Variable
+from soilql.kinds import Block, Schema, Scope, Size, Variable
 from soilql.params import Expr, Filter, GridRef, NewName, UnitText, param
 from soilql.params import Params as Base
 from soilql.values import Grid, Note, Table, ValueType
@@ -240,7 +240,7 @@ def _sites(params: Params, ctx: Context) -> Table:
     assert params.on is not None
     grid = ctx.grid(params.on)
     if set(grid.data.dims) != {"lat", "lon"}:
-        raise ctx.error("SQ708", f"`{params.on}` has more than latitude and longitude", "on", help="take a mean of it")
+        raise ctx.error("SQ714", f"`{params.on}` has more than latitude and longitude", "on", help="take a mean of it")
     frame = _observed(params, ctx, grid)
     years = np.asarray(params.years or [0], dtype=float)
     site, year, replicate = (index.ravel() for index in np.indices((params.sites, years.size, params.replicates)))
@@ -318,5 +318,15 @@ def _notes(rows: Any, made: dict[str, Any], grid: Grid) -> tuple[Note, ...]:
         count = int(rows[name].isna().sum())
         if count:
             message = f"`{name}` has no value in {count:,} of {len(rows):,} rows"
-            found.append(Note("SQ706", message, Severity.WARNING))
+            found.append(Note("SQ713", message, Severity.WARNING))
     return (*grid.notes, *found)
+
+
+def size(params: Params, ctx: Context, sizes: Mapping[str, Size]) -> Size:
+    """Return the cells of the planet or the rows of the sites."""
+    if params.grid is None:
+        rows = params.sites * params.replicates * len(params.years or [0])
+        return Size(rows=rows, columns=len(params.columns))
+    west, south, east, north = params.grid.bounds
+    cells = round((east - west) / params.grid.resolution) * round((north - south) / params.grid.resolution)
+    return Size(cells=cells, columns=len(params.variables))

@@ -10,7 +10,7 @@ from soilql.context import Context
 from soilql.errors import Diagnostic, SoilqlError
 from soilql.io import defaults
 from soilql.io.scope import check_conversion, check_expression, check_name, result_type
-from soilql.kinds import Block, Schema, Scope, Variable
+from soilql.kinds import Block, Schema, Scope, Size, Variable
 from soilql.params import ColumnName, DataSource, Expr, Filter, NewName, UnitText, param
 from soilql.params import Params as Base
 from soilql.values import Table, ValueType
@@ -290,3 +290,25 @@ def _select(params: Params, table: Table, ctx: Context) -> Table:
     kept = list(dict.fromkeys([*map(str, params.select), *table.roles.values()]))
     units = {name: unit for name, unit in table.units.items() if name in kept}
     return replace(table, frame=table.frame[kept], units=units)
+
+
+def size(params: Params, ctx: Context, sizes: Mapping[str, Size]) -> Size | None:
+    """Return the rows of the files before the filter; None for workbooks, which would have to be read."""
+    from soilql.io.tables import guess_format
+    from soilql.io.text import count_lines
+
+    rows = 0
+    for path in ctx.sources.get("source", ()):
+        how = params.format or defaults.settings(defaults.entry_of(path, params.source)).get("format")
+        if (how or guess_format(path)) == "excel":
+            return None
+        if (how or guess_format(path)) == "parquet":
+            from pyarrow.parquet import read_metadata
+
+            rows += int(read_metadata(path).num_rows)  # type: ignore[no-untyped-call]
+        else:
+            rows += max(0, count_lines(path) - 1)
+    if not ctx.sources.get("source"):
+        return None
+    known = _result(params, _environment(params, defaults.known_columns(params.source)))
+    return Size(rows=rows, columns=max(1, len(known.variables)), at_most=True)
