@@ -119,7 +119,7 @@ def test_log_scale_fit_and_its_back_transformations() -> None:
 def test_rows_without_logarithm_are_left_out_and_counted() -> None:
     frame = pd.DataFrame({"T": [*T, 5.0, 6.0], "Rs": [*RS, 0.0, np.nan]})
     model = fitted("formula: log(Rs) ~ a*exp(b*T)\ndata: t\nparams: [a, b]\n", Table(frame))
-    messages = [note.message for note in model.notes if note.code == "SQ713"]
+    messages = [note.message for note in model.notes if note.code in ("SQ713", "SQ501")]
     assert "1 of 20 rows of `t` left out: missing `Rs` in 1" in messages
     assert "1 of 19 rows left out: `log(Rs)` has no value" in messages
     assert model.summary().frame["n"].tolist() == [18, 18]
@@ -248,8 +248,8 @@ def lint(text: str, **types: str) -> list[tuple[str, str]]:
 def test_lint_finds_unknown_names_and_unused_parameters() -> None:
     assert lint(EQ1) == []
     assert lint("formula: Rs ~ a*exp(b*Tm)\ndata: t\nparams: [a, b]\n") == [("SQ201", "Tm")]
-    assert lint("formula: Rs ~ a*exp(b*T)\ndata: t\nparams: [a, b, c]\n") == [("SQ207", "c")]
-    assert lint("formula: Rs ~ a*floor(b*T)\ndata: t\nparams: [a, b]\n") == [("SQ112", "floor(b*T)")]
+    assert lint("formula: Rs ~ a*exp(b*T)\ndata: t\nparams: [a, b, c]\n") == [("SQ401", "c")]
+    assert lint("formula: Rs ~ a*floor(b*T)\ndata: t\nparams: [a, b]\n") == [("SQ402", "floor(b*T)")]
     assert lint("formula: sqrt(Rs) ~ a*T\ndata: t\nparams: [a]\n") == [("SQ113", "sqrt(Rs)")]
 
 
@@ -258,3 +258,16 @@ def test_missing_column_is_named_with_its_place() -> None:
         fitted("formula: Rs ~ a*exp(b*Tm)\ndata: t\nparams: [a, b]\n")
     found = error.value.diagnostics[0]
     assert (found.code, found.span.text if found.span else "") == ("SQ704", "Tm")
+
+
+def test_true_values_of_simulated_data_stand_beside_their_estimates() -> None:
+    # The profile interval of R for a is [337.687, 513.808], for b [0.0401662, 0.0587066].
+    text = "formula: Rs ~ a*exp(b*T)\ndata: t\ninterval: profile\nparams: {a: {truth: 500}, b: {truth: 0.06}}\n"
+    model = reloaded(fitted(text))
+    table = model.summary().frame.set_index("term")
+    assert table["truth"].tolist() == [500, 0.06]
+    assert table["covered"].tolist() == [True, False]
+    report = model.report()
+    assert "True values inside their interval: a 500\n" in report
+    assert "True values outside their interval: b 0.06" in report
+    assert "truth" not in fitted(EQ1).summary().frame
