@@ -6,16 +6,19 @@ import dataclasses
 import math
 import re
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from soilql import params as p
-from soilql.errors import Diagnostic, Severity, SoilqlError, did_you_mean
-from soilql.source import Entry, Mapping, Node, Scalar, Sequence
+from soilql.errors import Diagnostic, Severity, SoilqlError, Span, did_you_mean
+from soilql.source import Entry, Mapping, Node, Scalar, Sequence, resolve
+from soilql.type_words import bounds_text, describe, listed
 
 _NEW_NAME = re.compile(r"[^\W\d]\w*")
+_LONGEST_NAME = 80
 _SHAPES = {Scalar: "a single value", Sequence: "a list", Mapping: "a mapping"}
 _MISSING = object()
+_TRUTHS = {"yes": "true", "y": "true", "on": "true", "no": "false", "n": "false", "off": "false"}
 
 
 class Binder:
@@ -26,6 +29,7 @@ class Binder:
 
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []
+        self._cut: set[int] = set()  # places of commas that cut off an expression
 
     def params(self, cls: type[p.Params], node: Mapping, *, ignore: Iterable[str] = ()) -> Any | None:
         """Build a Params object from a mapping.
@@ -42,51 +46,67 @@ class Binder:
         Returns
         -------
         object of type cls, or None
-            None where something did not fit; :attr:`diagnostics` then says what.
+            None where something did not fit that says what the block is; :attr:`diagnostics` then says what. An
+            optional number, word, unit or filter that did not fit is reported too and has its default, so that the
+            rest of the block can still be checked.
         """
         declared = p.fields(cls)
         by_key = {field.key: field for field in declared}
         skipped = set(ignore)
         values: dict[str, Any] = {}
-        fits = True
-        for entry in node:
+        meant: set[str] = set()
+        fits = whole = True
+        for before, entry in zip((None, *node.entries), node, strict=False):
+            if self._is_rest(before, entry):
+                continue
             if entry.name in skipped or entry.name.startswith("x-"):
                 continue
             field = by_key.get(entry.name)
             if field is None:
-                self._unknown_key(entry, [key for key in by_key if node.get(key) is None])
-                fits = False
+                close = self._unknown_key(entry, [key for key in by_key if node.get(key) is None])
+                meant |= close
+                whole = False
+                fits = fits and bool(close) and all(_is_detail(by_key[key]) for key in close)
                 continue
             value = self._field(field, entry.value)
-            fits = fits and value is not _MISSING
-            values[field.name] = value
-        return self._build(cls, node, declared, values) if self._complete(node, declared, values) and fits else None
-
-    def _build(self, cls: type[p.Params], node: Mapping, declared: tuple[p.Field, ...], values: dict[str, Any]) -> Any:
+            if value is _MISSING:
+                whole = False
+                fits = fits and _is_detail(field)
+            values[field.name] = field.default if value is _MISSING else value
+        missing = [field for field in declared if field.required and field.name not in values]
+        self._missing_keys(node, [field for field in missing if field.key not in meant])
+        if missing or not fits:
+            return None
         given = {field.name: values.get(field.name, field.default) for field in declared}
+        return self._build(cls, node, given, whole)
+
+    def _build(self, cls: type[p.Params], node: Mapping, given: dict[str, Any], whole: bool) -> Any | None:
         try:
             return cls(**given)
         except ValueError as error:  # a Params class may check in __post_init__ what concerns several fields
+            if not whole:
+                return None
             key = str(error.args[1]) if len(error.args) > 1 else ""
             inner = node.get(key)
-            self.report("SQ112", str(error.args[0]), inner or node)
+            self.report("SQ126", str(error.args[0]), inner or node)
             return None
 
-    def _complete(self, node: Mapping, declared: tuple[p.Field, ...], values: dict[str, Any]) -> bool:
-        missing = [field for field in declared if field.required and field.name not in values]
+    def _missing_keys(self, node: Mapping, missing: Iterable[p.Field]) -> None:
         for field in missing:
             span = node.entries[0].key.span if node.entries else node.span
             what = f"`{field.key}`: {field.doc}" if field.doc else f"`{field.key}`"
             self.diagnostics.append(Diagnostic("SQ121", f"missing key `{field.key}`", span, help=f"add {what}"))
-        return not missing
 
-    def _unknown_key(self, entry: Entry, known: list[str]) -> None:
-        help = did_you_mean(entry.name, known) or (f"known keys: {', '.join(sorted(known))}" if known else "")
+    def _unknown_key(self, entry: Entry, known: list[str]) -> set[str]:
+        """Report a key and return the keys that it may be a misspelling of: they are not missing."""
+        close = did_you_mean(entry.name, known)
+        help = close or (f"known keys: {', '.join(sorted(known))}" if known else "")
         self.diagnostics.append(Diagnostic("SQ120", f"unknown key `{entry.name}`", entry.key.span, help=help))
+        return {key for key in known if f"`{key}`" in close}
 
     def _field(self, field: p.Field, node: Node) -> Any:
         optional, inner = _optional(field.type)
-        if isinstance(node, Scalar) and node.value is None and node.style == "":
+        if _is_empty(node):
             if optional or not field.required:
                 return field.default
             return self.report("SQ122", f"`{field.key}` has no value", node, help=f"expected {describe(inner)}")
@@ -108,7 +128,11 @@ class Binder:
             and (field.below is None or value < field.below)
             and not (words and math.isnan(value))
         )
-        return value if inside else self.report("SQ123", f"`{field.key}` must be {words}", node, f"is {value:g}")
+        if inside:
+            return value
+        share = (field.maximum == 1 or field.below == 1) and 1 < value < 100
+        help = f"for {value:g} % write {value / 100:g}" if share else ""
+        return self.report("SQ123", f"`{field.key}` must be {words}", node, f"is {value:g}", help)
 
     def value(self, annotation: Any, node: Node, key: str) -> Any:
         """Bind one node to one type; the module's missing marker where it does not fit."""
@@ -139,13 +163,30 @@ class Binder:
         try:
             return parse(node.text, node.locate)
         except SoilqlError as error:
-            self.diagnostics += error.diagnostics
+            comma = _comma_after(node)
+            if comma is None:
+                self.diagnostics += error.diagnostics
+                return _MISSING
+            self._cut.add(comma.start)
+            help = "inside `{...}` a comma ends the value: put the whole expression in quotes"
+            self.diagnostics.append(Diagnostic("SQ110", "the expression is cut off at the comma", comma, help=help))
             return _MISSING
+
+    def _is_rest(self, before: Entry | None, entry: Entry) -> bool:
+        """Whether an entry is the rest of an expression that a comma cut off, reported already."""
+        if before is None or not _is_empty(entry.value):
+            return False
+        comma = _next_comma(before.value.span if not _is_empty(before.value) else before.key.span)
+        if comma is None or comma.start not in self._cut:
+            return False
+        following = _next_comma(entry.key.span)
+        self._cut |= {following.start} if following else set()
+        return True
 
     def _union(self, choices: tuple[Any, ...], node: Node, key: str) -> Any:
         fitting = [choice for choice in choices if _shape_fits(choice, node)]
         if not fitting:
-            return self._wrong_shape(node, key, " or ".join(describe(choice) for choice in choices))
+            return self._wrong_shape(node, key, describe(Union[choices]))  # noqa: UP007 - built at run time
         # A number is taken as text only where no number is asked for.
         fitting.sort(key=lambda choice: not (isinstance(node, Scalar) and type(node.value) is choice))
         trial = Binder()
@@ -157,7 +198,7 @@ class Binder:
         if len(fitting) > 1:
             value = trial.value(fitting[-1], node, key)
             if value is _MISSING:
-                words = " or ".join(describe(choice) for choice in fitting)
+                words = describe(Union[tuple(fitting)])  # noqa: UP007 - built at run time
                 return self.report("SQ122", f"`{key}` must be {words}", node, _found(node))
             return value
         return self.value(fitting[-1], node, key)
@@ -174,12 +215,12 @@ class Binder:
             return self._wrong_shape(node, key, "a mapping")
         bound: dict[str, Any] = {}
         fits = True
-        for entry in node:
-            if entry.name.startswith("x-"):
+        for before, entry in zip((None, *node.entries), node, strict=False):
+            if entry.name.startswith("x-") or self._is_rest(before, entry):
                 continue
             name = self._scalar(key_type, entry.key, entry.name)
             optional, inner = _optional(item)
-            empty = isinstance(entry.value, Scalar) and entry.value.value is None and entry.value.style == ""
+            empty = _is_empty(entry.value)
             value = None if empty and optional else self.value(inner, entry.value, entry.name)
             fits = fits and name is not _MISSING and value is not _MISSING
             bound[name if name is not _MISSING else entry.name] = value
@@ -187,14 +228,12 @@ class Binder:
 
     def _choice(self, choices: tuple[Any, ...], node: Node, key: str) -> Any:
         if not isinstance(node, Scalar):
-            return self._wrong_shape(node, key, "one of " + ", ".join(map(str, choices)))
+            return self._wrong_shape(node, key, "one of " + listed(choices))
         for choice in choices:
             if node.value == choice or (isinstance(choice, str) and node.text == choice):
                 return choice
         help = did_you_mean(node.text, [str(c) for c in choices]) or ""
-        return self.report(
-            "SQ124", f"`{key}` cannot be `{node.text}`", node, f"one of {', '.join(map(str, choices))}", help
-        )
+        return self.report("SQ124", f"`{key}` cannot be `{node.text}`", node, f"one of {listed(choices)}", help)
 
     def _nested(self, cls: type[p.Params], node: Node, key: str) -> Any:
         if isinstance(node, Mapping):
@@ -216,7 +255,8 @@ class Binder:
         if annotation in (int, float, bool):
             if type(value) is annotation:
                 return value
-            return self.report("SQ122", f"`{key}` must be {describe(annotation)}", node, _found(node))
+            help = _plain(annotation, node)
+            return self.report("SQ122", f"`{key}` must be {describe(annotation)}", node, _found(node), help)
         if not isinstance(value, str) and annotation is not p.UnitText:  # the unit `1` is a number in YAML
             if value is None:
                 return self.report("SQ122", f"`{key}` has no value", node, help=f"expected {describe(annotation)}")
@@ -224,8 +264,13 @@ class Binder:
                 return annotation(node.text)  # a year or a class number used as a label
             return self.report("SQ122", f"`{key}` must be {describe(annotation)}", node, _found(node))
         if annotation is p.NewName and not _NEW_NAME.fullmatch(node.text):
+            mended = re.sub(r"\W+", "_", node.text.strip())
             help = "use letters, digits and underscores, beginning with a letter"
+            help = f"write `{mended}`" if _NEW_NAME.fullmatch(mended) else help
             return self.report("SQ125", f"`{node.text}` cannot be a name", node, help=help)
+        if annotation is p.NewName and len(node.text.encode()) > _LONGEST_NAME:
+            message = f"the name `{node.text[:20]}...` is too long: names of files are made of it"
+            return self.report("SQ125", message, node, help=f"use at most {_LONGEST_NAME} letters")
         if annotation is p.UnitText:
             return self._unit(node)
         return annotation(node.text)
@@ -247,6 +292,33 @@ class Binder:
             span = node.entries[0].key.span
         self.diagnostics.append(Diagnostic(code, message, span, label, help))
         return _MISSING
+
+
+def _is_detail(field: p.Field) -> bool:
+    """Whether the rest of a block means the same without a parameter: no name or shape of a result hangs on it."""
+    _, inner = _optional(field.type)
+    if field.required:
+        return False
+    if get_origin(inner) is Annotated:
+        return bool(get_args(inner)[1].role == "filter")
+    return inner in (int, float, bool, p.UnitText) or get_origin(inner) is Literal
+
+
+def _is_empty(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None and node.style == ""
+
+
+def _next_comma(span: Span) -> Span | None:
+    """Return the comma that follows a place, if nothing but white space lies between."""
+    text = span.source.text
+    at = len(text) - len(text[span.end :].lstrip())
+    return span.source.span(at, at + 1) if text[at : at + 1] == "," else None
+
+
+def _comma_after(node: Scalar) -> Span | None:
+    """Return the comma that cut off an unquoted expression inside braces, between its parentheses."""
+    cut = node.style == "" and not node.substituted and node.text.count("(") > node.text.count(")")
+    return _next_comma(node.span) if cut else None
 
 
 def _optional(annotation: Any) -> tuple[bool, Any]:
@@ -279,6 +351,16 @@ def _shape_fits(annotation: Any, node: Node) -> bool:
     return isinstance(node, Scalar)
 
 
+def _plain(annotation: Any, node: Scalar) -> str:
+    """Return how a number or truth value is written that was given as text."""
+    text = node.text.strip()
+    if annotation is bool and text.lower() in _TRUTHS:
+        return f"write `{_TRUTHS[text.lower()]}`"
+    number = resolve(text)
+    wanted = isinstance(number, int if annotation is int else int | float) and not isinstance(number, bool)
+    return f"write `{text}` without quotes" if node.style and annotation is not bool and wanted else ""
+
+
 def _found(node: Node) -> str:
     if not isinstance(node, Scalar):
         return f"is {_SHAPES[type(node)]}"
@@ -291,65 +373,6 @@ def _found(node: Node) -> str:
         float: "is a number",
     }
     return names[type(node.value)]
-
-
-_TYPE_WORDS: dict[Any, str] = {
-    str: "text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    p.TableRef: "the name of a table",
-    p.GridRef: "the name of a grid",
-    p.DataRef: "the name of a table or a grid",
-    p.ModelRef: "the name of a model",
-    p.ZonesRef: "the name of a partition in `zones`",
-    p.SchemeRef: "the name of a scheme in `validation`",
-    p.DataSource: "a path or `registry:NAME`",
-    p.UnitText: "a unit",
-    p.ColumnName: "the name of a column",
-    p.NewName: "a name",
-}
-
-
-def describe(annotation: Any) -> str:
-    """Return a type in words, for messages and documentation.
-
-    Examples
-    --------
-    >>> describe(list[float])
-    'a list of numbers'
-    """
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        role = get_args(annotation)[1].role
-        return {"formula": "a formula `y ~ x`", "filter": "a condition"}.get(role, "an expression")
-    if origin in (Union, types.UnionType):
-        return " or ".join(describe(arg) for arg in get_args(annotation) if arg is not type(None))
-    if origin is list:
-        return f"a list of {_plural(describe(get_args(annotation)[0]))}"
-    if origin is dict:
-        return f"a mapping of names to {_plural(describe(get_args(annotation)[1]))}"
-    if origin is Literal:
-        return "one of " + ", ".join(map(str, get_args(annotation)))
-    return _TYPE_WORDS.get(annotation, "a mapping")
-
-
-def _plural(words: str) -> str:
-    if words.startswith("the name of a "):
-        return "names of " + " or ".join(f"{noun}s" for noun in words.removeprefix("the name of a ").split(" or a "))
-    article, _, noun = words.partition(" ")
-    return f"{noun}s" if article in ("a", "an") and " " not in noun.removeprefix("whole ") else words
-
-
-def bounds_text(field: p.Field) -> str:
-    """Return the bounds of a number in words, or an empty string."""
-    parts: list[tuple[float | None, Callable[[str], str]]] = [
-        (field.minimum, lambda v: f"at least {v}"),
-        (field.above, lambda v: f"above {v}"),
-        (field.maximum, lambda v: f"at most {v}"),
-        (field.below, lambda v: f"below {v}"),
-    ]
-    return " and ".join(words(f"{value:g}") for value, words in parts if value is not None)
 
 
 def canonical(value: Any) -> Any:

@@ -108,7 +108,10 @@ def _size(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", text.strip(), re.IGNORECASE)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 2GB")
-    return int(float(match[1]) * _BYTES[match[2].upper()])
+    size = int(float(match[1]) * _BYTES[match[2].upper()])
+    if size < _BYTES["M"]:
+        raise argparse.ArgumentTypeError(f"{text!r} is {size} bytes; blocks need at least 1MB, such as 2GB")
+    return size
 
 
 def _workers(text: str) -> int:

@@ -26,7 +26,7 @@ def data_lines(action: str, names: Sequence[str]) -> Iterator[str]:
     """
     if action == "fetch" and not names:
         help = "soilql data fetch NAME ..., or `all`"
-        raise SoilqlError(Diagnostic("SQ711", "which data sets should be fetched?", help=help))
+        raise SoilqlError(Diagnostic("SQ141", "which data sets should be fetched?", help=help))
     entries = (
         registry.list_entries() if not names or list(names) == ["all"] else [registry.find(name) for name in names]
     )

@@ -16,6 +16,13 @@ FULL = {errno.ENOSPC, errno.EDQUOT}
 #: All reasons for which nothing can be written.
 REFUSED = {*FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG}
 _BLOCK = 1 << 20
+_REMEDIES = {
+    errno.EDQUOT: "the quota is used up: free some space or choose another folder",
+    errno.EFBIG: "the file system or a limit of this account allows no larger file: choose another folder",
+    errno.EACCES: "choose a folder that you may write to, or have its permissions changed",
+    errno.EPERM: "choose a folder that you may write to, or have its permissions changed",
+    errno.EROFS: "the file system is read-only: choose another folder",
+}
 
 
 def sync_folder(folder: Path) -> None:
@@ -42,20 +49,29 @@ def write_failure(error: BaseException, folder: Path, value: Value | None = None
     value : Value, optional
         What was written; the space that a grid needs is told.
     """
-    reason = _refusal(error, folder)
-    if reason is None:
+    number = _refusal(error, folder)
+    if number is None:
         return None
+    notes = _space(folder, value) if number in FULL else ()
+    remedy = _REMEDIES.get(number, "free some space or choose another folder")
+    help = f"{remedy}; then run again: what is stored is kept"
+    return SoilqlError(
+        Diagnostic("SQ901", f"cannot write in `{folder}`: {os.strerror(number)}", help=help, notes=notes)
+    )
+
+
+def _space(folder: Path, value: Value | None) -> tuple[str, ...]:
     notes = []
     if isinstance(value, Grid):
         notes.append(f"the grid needs up to {size_text(value.data.nbytes)}")
     free = _free(folder)
     if free is not None:
         notes.append(f"{size_text(free)} are free there")
-    help = "free some space or choose another folder, then run again: what is stored is kept"
-    return SoilqlError(Diagnostic("SQ901", f"cannot write in `{folder}`: {reason}", help=help, notes=tuple(notes)))
+    return tuple(notes)
 
 
-def _refusal(error: BaseException, folder: Path) -> str | None:
+def _refusal(error: BaseException, folder: Path) -> int | None:
+    """Return the number of the system's error that says that nothing can be written."""
     seen: set[int] = set()
     at: BaseException | None = error
     while at is not None and id(at) not in seen:
@@ -64,9 +80,9 @@ def _refusal(error: BaseException, folder: Path) -> str | None:
             # Files elsewhere may be refused too, when a lazy grid is read while it is written.
             here = str(at.filename or folder).startswith(str(folder))
             if at.errno in FULL or (at.errno in REFUSED and here):
-                return os.strerror(at.errno)
+                return at.errno
         if os.strerror(errno.ENOSPC) in str(at):
-            return os.strerror(errno.ENOSPC)
+            return errno.ENOSPC
         at = at.__cause__ or at.__context__
     return None
 

@@ -183,7 +183,7 @@ class SoilqlError(Exception):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a help text that names the known names closest to a misspelt one, or an empty string.
+    """Return a help text that names the known name closest to a misspelt one, or two as close; else an empty string.
 
     Examples
     --------
@@ -200,4 +200,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         close = [by_lower[name.lower()]]
     else:
         close = difflib.get_close_matches(name, choices, n=2, cutoff=0.6)
+        likeness = [difflib.SequenceMatcher(None, choice, name).ratio() for choice in close]
+        close = [choice for choice, ratio in zip(close, likeness, strict=True) if ratio > likeness[0] - 0.1]
     return f"did you mean {' or '.join(f'`{c}`' for c in close)}?" if close else ""

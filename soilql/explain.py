@@ -1,8 +1,12 @@
-"""Documentation from the source: what a code, a kind, a section or a function means."""
+"""Documentation from the source: what a code, a kind, a section or a function means, laid out for a terminal."""
 
 from __future__ import annotations
 
 import inspect
+import shutil
+import textwrap
+from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -10,47 +14,85 @@ import yaml
 
 from soilql import kinds
 from soilql import params as p
-from soilql.bind import bounds_text, describe
 from soilql.errors import Diagnostic, SoilqlError, did_you_mean
 from soilql.expr.functions import CONSTANTS, FUNCTIONS
+from soilql.inputs import Input
 from soilql.lint import rule_modules
+from soilql.spec import SECTION_DOCS, Meta
+from soilql.type_words import bounds_text, describe, number_text
+
+#: Family of a code, by its first digit.
+FAMILIES = {
+    "1": "structure and syntax",
+    "2": "names",
+    "3": "units",
+    "4": "identifiability",
+    "5": "domain",
+    "6": "study design",
+    "7": "data",
+    "8": "computing",
+    "9": "environment",
+}
+
+_NARROWEST, _WIDEST = 60, 100
 
 
-def explain(topic: str) -> str:
+def explain(topic: str, width: int | None = None) -> str:
     """Return the documentation of a topic as text.
 
     Parameters
     ----------
     topic : str
-        A code (``SQ201``), a kind (``quantile_forest``), a section (``models``), a function (``exp``), or
-        ``functions`` or ``codes`` for a list of all.
+        A code (``SQ201``), a kind (``quantile_forest`` or ``models.quantile_forest``), a section (``models``), a
+        function (``exp``), or ``functions`` or ``codes`` for a list of all.
+    width : int, optional
+        Longest line; default that of the terminal, at most 100.
 
     Raises
     ------
     SoilqlError
         There is no such topic (SQ140).
+
+    Examples
+    --------
+    >>> print(explain("abs"))
+    abs(number)
+        absolute value
     """
+    width = width or min(_WIDEST, max(_NARROWEST, shutil.get_terminal_size().columns))
+    return "\n".join(_lines(topic.strip(), width))
+
+
+def _lines(topic: str, width: int) -> Iterable[str]:
     if topic.upper() in codes():
-        return codes()[topic.upper()]
+        return _prose(codes()[topic.upper()], width)
     if topic == "codes":
-        return "\n".join(f"{code}  {text.partition(chr(10))[0].partition(' ')[2]}" for code, text in codes().items())
+        return _all_codes(width)
     if topic == "functions":
-        names = [*FUNCTIONS, *CONSTANTS]
-        return "\n".join(_function(name) for name in names)
+        return (line for name in (*FUNCTIONS, *CONSTANTS) for line in _function(name, width))
     if topic in FUNCTIONS or topic in CONSTANTS:
-        return _function(topic)
-    if topic in kinds.SECTIONS:
-        return _section(topic)
+        return _function(topic, width)
+    if topic in SECTION_DOCS:
+        return _section(topic, width)
     section, _, name = topic.rpartition(".")
     found = [kinds.find(s, name) for s in kinds.SECTIONS if section in ("", s)]
-    texts = [_kind(kind) for kind in found if kind is not None]
-    if texts:
-        return "\n\n".join(texts)
-    known = [*codes(), *kinds.SECTIONS, *FUNCTIONS, *(n for s in kinds.SECTIONS for n in kinds.names(s))]
-    help = did_you_mean(topic, known) or "topics: a code, a kind, a section, a function, `functions`, `codes`"
-    raise SoilqlError(Diagnostic("SQ140", f"nothing is known about `{topic}`", help=help))
+    known = [kind for kind in found if kind is not None]
+    if not known:
+        raise SoilqlError(_unknown(topic))
+    return (line for kind in known for line in _kind(kind, width))
 
 
+def _unknown(topic: str) -> Diagnostic:
+    every = [n for s in kinds.SECTIONS for n in kinds.names(s)]
+    known = [*SECTION_DOCS, *every, *FUNCTIONS, *CONSTANTS, "functions", "codes"]
+    if topic[:2].upper() == "SQ":
+        return Diagnostic("SQ140", f"there is no code `{topic}`", help="`soilql explain codes` lists them all")
+    help = did_you_mean(topic.rpartition(".")[2], known) or did_you_mean(topic, known)
+    help = help or "a topic is a code such as SQ201, a section, a kind, a function, or `codes` or `functions`"
+    return Diagnostic("SQ140", f"nothing is known about `{topic}`", help=help)
+
+
+@cache
 def codes() -> dict[str, str]:
     """Return the documentation of every code: first line code and title, then the reason."""
     text = resources.files("soilql.rules").joinpath("codes.yaml").read_text(encoding="utf-8")
@@ -60,46 +102,128 @@ def codes() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def _function(name: str) -> str:
+def _all_codes(width: int) -> Iterator[str]:
+    family = ""
+    for code, text in codes().items():
+        if code[2] != family:
+            yield from ([""] if family else [])
+            family = code[2]
+            yield f"SQ{family}xx  {FAMILIES[family]}"
+        yield from _hanging(f"  {code}  ", text.partition("\n")[0].removeprefix(f"{code} "), width)
+    yield from ("", *textwrap.wrap("`soilql explain CODE` says what a code means and how to mend it.", width))
+
+
+def _prose(text: str, width: int) -> Iterator[str]:
+    """Yield paragraphs wrapped anew; indented examples stay as they are, and their `::` becomes a colon."""
+    for i, paragraph in enumerate(inspect.cleandoc(text).split("\n\n")):
+        yield from ([""] if i else [])
+        lines = paragraph.splitlines()
+        if all(line.startswith((" ", "- ", "* ")) for line in lines):
+            yield from lines
+        else:
+            yield from _wrap(" ".join(line.strip() for line in lines).replace("::", ":"), width)
+
+
+def _wrap(text: str, width: int, indent: str = "", then: str | None = None) -> list[str]:
+    rest = indent if then is None else then
+    return textwrap.wrap(
+        text, width, initial_indent=indent, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _hanging(head: str, text: str, width: int) -> list[str]:
+    return _wrap(text, width, head, " " * len(head))
+
+
+def _function(name: str, width: int) -> Iterator[str]:
     if name in CONSTANTS:
-        return f"{name}  {CONSTANTS[name]!r}"
+        yield f"{name}"
+        yield f"    the constant {CONSTANTS[name]!r}"
+        return
     function = FUNCTIONS[name]
-    lines = [f"{name}({', '.join(function.arguments)}{', ...' if function.maximum is None else ''})  {function.doc}"]
-    lines += [f"    argument {i + 1}: one of {', '.join(texts)}" for i, texts in function.choices]
-    return "\n".join(lines)
+    yield f"{name}({', '.join(function.arguments)}{', ...' if function.maximum is None else ''})"
+    yield from _wrap(function.doc, width, "    ")
+    for position, texts in function.choices:
+        choices = " or ".join(f'"{text}"' for text in texts)
+        yield from _wrap(f"argument {position + 1} is {choices}", width, "    ")
 
 
-def _section(section: str) -> str:
-    found = [kinds.find(section, name) for name in kinds.names(section)]
-    width = max((len(kind.name) for kind in found if kind), default=0)
-    lines = [f"{kind.name:<{width}}  {kind.doc.partition(chr(10))[0]}" for kind in found if kind]
-    return f"kinds of `{section}`\n\n" + "\n".join(lines)
+def _section(section: str, width: int) -> Iterator[str]:
+    yield from _hanging(f"{section}: ", SECTION_DOCS[section], width)
+    if section not in kinds.SECTIONS:
+        each = "NAME: " if section == "inputs" else ""
+        yield from ("", "keys of each input" if each else "keys")
+        yield from _parameters(Input if each else Meta, "  ", width)
+        return
+    found = [kind for kind in (kinds.find(section, name) for name in kinds.names(section)) if kind is not None]
+    column = max((len(kind.name) for kind in found), default=0)
+    yield ""
+    for kind in found:
+        yield from _hanging(f"  {kind.name:<{column}}  ", kind.doc.partition("\n\n")[0].replace("\n", " "), width)
+    yield from ("", "`soilql explain KIND` lists the parameters of a kind.")
 
 
-def _kind(kind: kinds.Kind) -> str:
-    head = f"{kind.section}: kind: {kind.name}\n\n{inspect.cleandoc(kind.module.__doc__ or '')}"
-    return f"{head}\n\nParameters\n" + "\n".join(_parameters(kind.params_type, "  "))
+def _kind(kind: kinds.Kind, width: int) -> Iterator[str]:
+    yield f"{kind.name}, a kind of `{kind.section}`"
+    yield ""
+    yield from _prose(kind.module.__doc__ or "", width)
+    declared = p.fields(kind.params_type)
+    for title, group in (
+        ("required", [f for f in declared if f.required]),
+        ("optional", [f for f in declared if not f.required]),
+    ):
+        if group:
+            yield from ("", title)
+            for field in group:
+                yield from _parameter(field, "  ", width)
+    if any(_is_list(field.type) for field in declared):
+        yield from ("", *_wrap("A list of one may be written as its item, without brackets.", width))
 
 
-def _parameters(cls: type[p.Params], indent: str) -> list[str]:
-    lines = []
-    for field in p.fields(cls):
-        facts = [describe(field.type)]
-        if words := bounds_text(field):
-            facts.append(words)
-        if field.unit:
-            facts.append(f"in {field.unit}")
-        facts.append("required" if field.required else f"default {_default(field.default)}")
-        lines += [f"{indent}{field.key}: {', '.join(facts)}", f"{indent}    {field.doc}"]
-        for nested in _nested(field.type):
-            lines += _parameters(nested, indent + "    ")
-    return lines
+def _parameters(cls: type[p.Params], indent: str, width: int) -> Iterator[str]:
+    for field in sorted(p.fields(cls), key=lambda field: not field.required):
+        yield from _parameter(field, indent, width, nested=True)
+
+
+def _parameter(field: p.Field, indent: str, width: int, *, nested: bool = False) -> Iterator[str]:
+    facts = [describe(field.type)]
+    if words := bounds_text(field):
+        facts.append(words)
+    if field.unit:
+        facts.append(f"in {field.unit}")
+    if nested and field.required:
+        facts.append("required")
+    if (default := _default(field.default)) and not field.required:
+        facts.append(f"default {default}")
+    yield from _hanging(f"{indent}{field.key}: ", ", ".join(facts), width)
+    inner, beside = indent + "    ", indent + "      "
+    yield from _wrap(field.doc, width, beside)
+    for cls in dict.fromkeys(_nested(field.type)):
+        if cls.SHORTHAND is not None:
+            name = "NAME" if _is_mapping(field.type) else field.key
+            text = f"`{name}: {{{cls.SHORTHAND}: x}}` may be written `{name}: x`"
+            yield from _wrap(text, width, beside)
+        yield from _parameters(cls, inner, width)
 
 
 def _default(value: Any) -> str:
-    if value is None:
-        return "none"
-    return str(value).lower() if isinstance(value, bool) else str(value) if value != "" else "empty"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return number_text(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_default, value))}]" if value else ""
+    return "" if value is None or value == {} else str(value)
+
+
+def _is_mapping(annotation: Any) -> bool:
+    inner = getattr(annotation, "__args__", ())
+    return getattr(annotation, "__origin__", None) is dict or any(_is_mapping(one) for one in inner)
+
+
+def _is_list(annotation: Any) -> bool:
+    inner = getattr(annotation, "__args__", ())
+    return getattr(annotation, "__origin__", None) is list or any(_is_list(one) for one in inner)
 
 
 def _nested(annotation: Any) -> list[type[p.Params]]:

@@ -12,7 +12,6 @@ from soilql import __version__, manifest
 from soilql.disk import sync_folder
 from soilql.manifest import Output
 from soilql.plan import Node
-from soilql.spec import Spec
 from soilql.values import Fitted, Grid, Table, Value
 
 #: Sections of a spec whose values are results.
@@ -27,8 +26,6 @@ class Exporter:
     ----------
     folder : Path
         The run folder; nobody else writes there meanwhile.
-    spec : Spec
-        What is run; its hash goes into the files.
 
     Attributes
     ----------
@@ -36,15 +33,11 @@ class Exporter:
         What stands in the folder and belongs there, so far.
     """
 
-    def __init__(self, folder: Path, spec: Spec) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._spec = manifest.spec_sha256(spec)
         self._previous = manifest.read(folder)
         self._changed = False
         self.outputs: list[Output] = []
-        self._provenance = {"soilql": __version__, "spec_sha256": self._spec}
-        if spec.meta.title:
-            self._provenance["title"] = spec.meta.title
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(folder / _PARTIAL, ignore_errors=True)
 
@@ -71,7 +64,8 @@ class Exporter:
         place = Path(node.block.section, node.name)
         partial = self._folder / _PARTIAL / place
         partial.mkdir(parents=True)
-        provenance = self._provenance | {"block": node.name, "key": node.key}
+        # The key stands for all that decides the result; a title or a comment does not change a file.
+        provenance = {"soilql": __version__, "block": node.name, "key": node.key}
         self._place(_write(load(), partial, node.name, provenance), place, node.name, node.key)
 
     def write_text(self, name: str, text: str) -> None:
@@ -97,8 +91,8 @@ class Exporter:
 
     def _up_to_date(self, block: str, key: str) -> bool:
         listed = self._previous.of(block)
-        same = (self._previous.soilql, self._previous.spec) == (__version__, self._spec)
-        return same and bool(listed) and all(output.key == key and self._is_there(output) for output in listed)
+        known = bool(listed) and self._previous.soilql == __version__
+        return known and all(output.key == key and self._is_there(output) for output in listed)
 
     def _is_there(self, output: Output) -> bool:
         path = self._folder / output.path
@@ -158,10 +152,11 @@ def _write_grid(grid: Grid, folder: Path, stem: str, provenance: Mapping[str, st
     from soilql.outputs.tables import write_table
 
     paths = write_grid(grid, folder, stem, provenance)
-    for variable in map(str, grid.data.data_vars):
-        path = folder / f"{stem}_{variable}.png"
-        write_map(grid, variable, path, f"{stem}.{variable}")
-        paths.append(path)
+    for variable, data in grid.data.items():
+        # Single members are draws, and their mean is nearly the map of the mean.
+        if "member" not in data.dims:
+            paths.append(folder / f"{stem}_{variable}.png")
+            write_map(grid, str(variable), paths[-1], f"{stem}.{variable}")
     for name, extra in grid.extras.items():
         paths += write_table(extra, folder, f"{stem}.{name}", provenance)
     return paths
@@ -175,7 +170,7 @@ def _write_table(table: Table, folder: Path, stem: str, provenance: Mapping[str,
     # A figure is drawn of every table that has the columns for it, whatever kind made it.
     figures: tuple[tuple[set[str], Callable[[Table, Path, str], Any]], ...] = (
         ({"observed", "predicted"}, write_observed_predicted),
-        ({"of", "kind", "region", "total"}, write_bars),
+        ({"of", "kind", "region", "total", "area_Mkm2"}, write_bars),
     )
     for name, shown in {stem: table, **{f"{stem}.{extra}": one for extra, one in table.extras.items()}}.items():
         for columns, draw in figures:

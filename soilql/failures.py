@@ -30,8 +30,8 @@ class Failure:
     cause: str
 
     @property
-    def disk_full(self) -> bool:
-        """Whether the disk refused to be written to."""
+    def unwritable(self) -> bool:
+        """Whether the disk was full or refused to be written to."""
         return any(diagnostic.code == "SQ901" for diagnostic in self.diagnostics)
 
 
@@ -72,7 +72,7 @@ def _out_of_memory(node: Node, inputs: Sequence[str], resources: Resources) -> D
         f"not enough memory for `{node.name}` ({node.kind.name})",
         node.block.name_span,
         help=f"lower --memory (now {size_text(resources.memory)}), so that the blocks get smaller{workers}; "
-        "what is stored is kept",
+        "a table has to fit into memory as a whole; what is stored is kept",
         notes=tuple(inputs),
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from soilql import kinds
 from soilql.errors import Diagnostic, Severity, SoilqlError, did_you_mean
-from soilql.values import Note, State, Table, Zones, quantile_name
+from soilql.values import MEMBER_SOURCE, SD_MEANING, Note, State, Table, Zones, quantile_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,6 +109,20 @@ class FittedModel:
     statuses: tuple[Status, ...]
     fits: Mapping[int, ZoneFit]
     zones: Partition | None = None
+
+    @property
+    def member_source(self) -> str:
+        """What the members are, such as ``single trees``."""
+        return self._said("member_source", MEMBER_SOURCE)
+
+    @property
+    def sd_meaning(self) -> str:
+        """What `sd` is, such as ``standard error of the mean``."""
+        return self._said("sd_meaning", SD_MEANING)
+
+    def _said(self, attribute: str, default: str) -> str:
+        # All fits are of one kind with the same settings.
+        return str(getattr(next(iter(self.fits.values()), None), attribute, default))
 
     def predict(
         self,

@@ -102,7 +102,7 @@ def _zone_codes(ctx: Context, rows: Rows, zones: Partition) -> tuple[np.ndarray[
         return codes, ()
     kinds_lost = ", ".join(f"{name} ({count})" for name, count in zones.outside(columns).items())
     words = f"{lost} of {codes.size} rows of `{params.data}` lie in no zone of `{params.by}`: {kinds_lost}"
-    return codes, (Note("SQ802", words),)
+    return codes, (Note("SQ809", words),)
 
 
 def _fit_zone(
@@ -110,15 +110,23 @@ def _fit_zone(
 ) -> tuple[Status, ZoneFit | None, list[Note]]:
     count = int(inside.sum())
     if count < needed:
-        words = f"{count} complete rows, {needed} needed: not fitted"
+        words = f"{count} complete row{'' if count == 1 else 's'}, {needed} needed: not fitted"
         return Status(label, count, needed, words), None, [Note("SQ802", words)]
     try:
         found = fit({name: values[inside] for name, values in rows.columns.items()})
     except SoilqlError as error:
         first = error.diagnostics[0]
         words = " ".join(part for part in (first.message, f"({first.help})" if first.help else "") if part)
+        words += _constant(rows, inside) if first.code == "SQ801" else ""
         return Status(label, count, needed, words), None, [Note(first.code, words)]
     return Status(label, count, needed), found, [Note("SQ803", words) for words in found.notes]
+
+
+def _constant(rows: Rows, inside: np.ndarray[Any, Any]) -> str:
+    """Return which columns hold one number only, which is often why a fit fails."""
+    kept = {name: values[inside] for name, values in rows.columns.items() if values.dtype.kind == "f"}
+    found = [f"`{name}` is {values[0]:g} in all rows" for name, values in kept.items() if (values == values[0]).all()]
+    return f"; {', '.join(found)}" if found else ""
 
 
 def _in_zone(label: str, message: str, by_zone: bool) -> str:
@@ -128,7 +136,7 @@ def _in_zone(label: str, message: str, by_zone: bool) -> str:
 def _nothing_fitted(ctx: Context, statuses: Sequence[Status], notes: tuple[Note, ...]) -> SoilqlError:
     span = ctx.block.span("formula")
     if ctx.block.params.by is None:
-        message = f"`{ctx.block.name}` could not be fitted: {statuses[0].status}"
+        message = f"`{ctx.block.name}` could not be fitted: {statuses[0].status.removesuffix(': not fitted')}"
         return SoilqlError(Diagnostic("SQ801", message, span, notes=tuple(n.message for n in notes[:-1])))
     message = f"`{ctx.block.name}` could not be fitted in any zone of `{ctx.block.params.by}`"
     said = tuple(n.message for n in notes)
@@ -216,6 +224,7 @@ def check_formula(block: Block, scope: Scope, *, linear: bool, parameters: Itera
         names = {name: variable.type for name, variable in schema.variables.items()}
     names |= dict.fromkeys(declared, "number")
     open_ = schema is None or schema.open
-    known = check.Scope(names, open_, absent if declared else f"not a column of `{data}`")
+    absent, hint = (absent, "a parameter is declared under `params`") if declared else (f"not a column of `{data}`", "")
+    known = check.Scope(names, open_, absent, hint)
     yield from check.check(block.params.formula, known, "number", linear=linear)
     yield from check_zones(block, scope)

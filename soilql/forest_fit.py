@@ -63,6 +63,16 @@ class ForestFit:
         """A forest always comes to an end."""
         return ()
 
+    @property
+    def member_source(self) -> str:
+        """What the members are."""
+        return "single trees" if self.members_from == "trees" else "forests of trees drawn anew"
+
+    @property
+    def sd_meaning(self) -> str:
+        """What `sd` is."""
+        return "standard deviation of the conditional distribution"
+
     def predict(
         self,
         columns: Mapping[str, NDArray[Any]],

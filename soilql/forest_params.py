@@ -29,7 +29,7 @@ class ForestParams(p.Params):
     min_rows: int | None = param(
         None, ge=2, doc="Fewest complete rows of a zone that gets a forest; by default twice `min_leaf`."
     )
-    trees: int = param(500, ge=1, doc="Number of trees.")
+    trees: int = param(500, ge=1, le=100_000, doc="Number of trees.")
     min_leaf: int = param(5, ge=1, doc="Fewest rows of a leaf (R's `nodesize`).")
     max_features: int | float | Literal["sqrt", "third", "all"] = param(
         "third",

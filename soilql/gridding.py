@@ -34,7 +34,7 @@ def edges(data: xr.Dataset) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
     Raises
     ------
     SoilqlError
-        The grid is a single cell, whose size is unknown, or its centres are not monotonic (SQ712).
+        The grid is a single cell, whose size is unknown, or its centres are not monotonic (SQ813).
 
     Examples
     --------

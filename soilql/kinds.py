@@ -28,6 +28,8 @@ and, where they apply,
     more than a file's header; the context has no inputs;
 ``key_extra(params) -> Any``
     further JSON that decides the result, such as the registry's reader settings;
+``headline(table) -> list[str]``
+    for kinds that make tables: the key results, one a line, that a run shows in the end; kept with the stored value;
 ``load(state, params) -> Fitted``
     for models: the inverse of ``Fitted.state``.
 
@@ -48,7 +50,7 @@ from soilql.errors import Diagnostic, Span
 from soilql.params import Params
 from soilql.source import Mapping as MappingNode
 from soilql.source import Scalar, Sequence
-from soilql.values import State, Value, ValueType
+from soilql.values import State, Table, Value, ValueType
 
 if TYPE_CHECKING:
     from soilql.context import Context
@@ -248,6 +250,12 @@ class Kind:
         """Return further JSON that decides the result."""
         function = getattr(self.module, "key_extra", None)
         return None if function is None else function(params)
+
+    def headline(self, value: Value) -> list[str]:
+        """Return the key results of a value in lines of their own; none for most kinds."""
+        function = getattr(self.module, "headline", None)
+        found: list[str] = function(value) if function is not None and isinstance(value, Table) else []
+        return found
 
 
 @cache

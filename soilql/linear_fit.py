@@ -150,6 +150,16 @@ class LinearZoneFit:
         """A linear fit has one solution or none."""
         return ()
 
+    @property
+    def member_source(self) -> str:
+        """What the members are."""
+        return "parameter draws (vcov)"
+
+    @property
+    def sd_meaning(self) -> str:
+        """What `sd` is."""
+        return "standard deviation of a new observation"
+
     def predict(
         self,
         columns: Columns,

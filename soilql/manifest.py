@@ -76,10 +76,9 @@ class Output:
 
 @dataclass(frozen=True)
 class Previous:
-    """What an earlier run wrote: its version, its spec and its files."""
+    """What an earlier run wrote: its version and its files."""
 
     soilql: str = ""
-    spec: str = ""
     outputs: tuple[Output, ...] = ()
 
     def of(self, block: str) -> tuple[Output, ...]:
@@ -178,7 +177,7 @@ def read(folder: Path) -> Previous:
         try:
             content = json.loads((folder / name).read_bytes())
             outputs = tuple(Output(**item) for item in content["outputs"])
-            return Previous(content["soilql"], content["spec"]["sha256"], outputs)
+            return Previous(content["soilql"], outputs)
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return Previous()

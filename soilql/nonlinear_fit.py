@@ -149,6 +149,16 @@ class NonlinearZoneFit:
         """Active bounds, rival optima and the like."""
         return self.said
 
+    @property
+    def member_source(self) -> str:
+        """What the members are."""
+        return f"parameter draws ({self.settings.uncertainty})"
+
+    @property
+    def sd_meaning(self) -> str:
+        """What `sd` is."""
+        return "standard error of the mean"
+
     def predict(
         self,
         columns: Columns,

@@ -11,6 +11,9 @@ from soilql.errors import Diagnostic
 from soilql.progress import NodeState
 from soilql.values import Note
 
+#: Key results of one block that a run shows in the end.
+HEADLINES = 8
+
 #: States of a node whose value others can use.
 USABLE = (NodeState.STORED, NodeState.DONE, NodeState.LAZY)
 
@@ -37,6 +40,8 @@ class Outcome:
         Why it failed.
     cause : str
         The same in short; equal for failures that have one cause.
+    headline : tuple of str
+        Its key results, one a line.
     """
 
     name: str
@@ -48,6 +53,7 @@ class Outcome:
     notes: tuple[Note, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     cause: str = ""
+    headline: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,13 +118,23 @@ class Report:
             NodeState.NOT_RUN: "not run",
         }
         parts = [f"{count[state]} {word}" for state, word in words.items() if count[state]]
-        lines = [f"{len(self.outcomes)} blocks: {', '.join(parts) or 'nothing to do'}"]
+        lines = [*self._headlines(), f"{len(self.outcomes)} blocks: {', '.join(parts) or 'nothing to do'}"]
         if self.interrupted is not None:
             where = f" while `{self.interrupted}` was running" if self.interrupted else ""
             lines.append(f"interrupted{where}; what is finished is stored: the same command goes on from there")
         elif self.outputs:
             lines.append(f"{len(self.outputs)} files in {self.out}, listed in {self.out / manifest.NAME}")
         return lines
+
+    def _headlines(self) -> Iterator[str]:
+        """Yield the key results, each after the name of its block."""
+        width = max((len(outcome.name) for outcome in self.outcomes if outcome.headline), default=0)
+        for outcome in self.outcomes:
+            shown = outcome.headline[:HEADLINES]
+            for line in shown:
+                yield f"{outcome.name:<{width}}  {line}"
+            if len(outcome.headline) > len(shown):
+                yield f"{outcome.name:<{width}}  and {len(outcome.headline) - len(shown)} more"
 
 
 def _with_counts(found: Sequence[Diagnostic], failed: Sequence[str], skipped: Sequence[str]) -> Iterator[Diagnostic]:

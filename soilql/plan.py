@@ -10,12 +10,15 @@ from typing import Any
 
 from soilql import registry
 from soilql.bind import canonical
-from soilql.errors import Diagnostic, SoilqlError, did_you_mean
+from soilql.errors import Diagnostic, SoilqlError, Span, did_you_mean
 from soilql.fingerprint import canonical_json, content_sha256, text_sha256
 from soilql.kinds import Block, Kind
 from soilql.params import DataSource, Params, fields
 from soilql.spec import Spec
 from soilql.values import ValueType
+
+#: One of these stands at the root of a Zarr store, of either format.
+_ZARR = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +86,14 @@ def make_plan(spec: Spec, *, fetch: bool = False) -> Plan:
     -------
     Plan
         In the order of the file, except that a block comes after those it needs.
+
+    Raises
+    ------
+    SoilqlError
+        The spec has errors; what is wrong in it would be planned with defaults.
     """
+    if not spec.ok:
+        raise SoilqlError(spec.diagnostics)
     nodes: dict[str, Node] = {}
     for name in topological_order(spec):
         block = spec.blocks[name]
@@ -165,14 +175,23 @@ def _resolve(
             )
             raise SoilqlError(Diagnostic("SQ701", f"no file at `{source}`", span, help=help))
         for path in found:
+            _refuse_folder(path, source, span)
             try:
                 sums.append(content_sha256(path))
             except OSError as error:
-                message = f"cannot read `{path}`: {error.strerror or error}"
+                message = f"cannot read `{path}`: {error.strerror}" if error.strerror else str(error)
                 help = "fetch or unpack the file again"
                 raise SoilqlError(Diagnostic("SQ702", message, span, help=help)) from None
         paths += found
     return tuple(paths), sums
+
+
+def _refuse_folder(path: Path, source: str, span: Span) -> None:
+    """Refuse a folder that is no Zarr store: it is a slip, and all below it would be read."""
+    if path.is_dir() and not any((path / name).is_file() for name in _ZARR):
+        message = f"`{source}` is a folder, not a file" if source else "`source` is empty"
+        help = "name the file in it, or several by a glob such as `data/*.csv`; a folder can only be a Zarr store"
+        raise SoilqlError(Diagnostic("SQ702", message, span, help=help))
 
 
 def _at(error: SoilqlError, block: Block, key: str, i: int) -> SoilqlError:

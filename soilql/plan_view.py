@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from soilql.context import Context, Resources
+from soilql.entry import Info
 from soilql.errors import SoilqlError
 from soilql.kinds import Size
 from soilql.manifest import remembered
 from soilql.plan import Node, Plan, reasons
-from soilql.store import Info, Store
+from soilql.store import Store
 from soilql.values import ValueType
 
 
@@ -32,7 +33,7 @@ def plan_lines(plan: Plan, store: Store, out: Path, resources: Resources) -> Ite
     before = remembered(out)
     sizes: dict[str, Size] = {}
     width = max((len(node.name) for node in plan.nodes), default=0)
-    stale = memory = 0
+    stale = blocked = memory = 0
     for number, node in enumerate(plan.nodes, 1):
         info = store.info(node.key) if node.key else None
         size = _size(node, info, sizes, resources)
@@ -40,13 +41,15 @@ def plan_lines(plan: Plan, store: Store, out: Path, resources: Resources) -> Ite
             sizes[node.name] = size
         state = _state(node, info)
         stale += state == "to run"
+        blocked += state == "blocked"
         memory = max(memory, _memory(node, size, sizes, resources))
         kind = f"{node.block.section}.{node.kind.name}"
         shown = "" if size is None else f"  [{size}]"
         yield f"{number:>3}  {node.name:<{width}}  {state:<9}  {kind}: {node.kind.describe(node.block.params)}{shown}"
         yield from _details(node, state, before.get(node.name), " " * (width + 7))
-    done = len(plan.nodes) - stale
-    yield f"{len(plan.nodes)} nodes: {stale} to run, {done} stored or read when needed"
+    done = len(plan.nodes) - stale - blocked
+    stuck = f", {blocked} blocked" if blocked else ""
+    yield f"{len(plan.nodes)} nodes: {stale} to run, {done} stored or read when needed{stuck}"
     if stale:
         budget = f"{resources.memory / 2**20:,.0f} MB"
         yield f"memory: about {memory / 2**20:,.0f} MB beside the program, blocks within {budget}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -86,9 +87,12 @@ def _make_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _writing(folder: Path) -> Iterator[None]:
+    """Turn what a full or refusing disk makes any library raise into SQ901."""
     try:
         yield
-    except OSError as error:
+    except SoilqlError:
+        raise
+    except Exception as error:
         failure = write_failure(error, folder)
         if failure is None:
             raise
@@ -111,18 +115,18 @@ class _Run:
         self.outcomes: dict[str, Outcome] = {}
         # Why others cannot use a node, in words that follow its name.
         self.unusable: dict[str, str] = {}
-        # Once a disk is full, what is not finished would fail for the same reason, only later.
-        self.full = False
+        # Once a disk is full or refuses, what is not finished would fail for the same reason, only later.
+        self.unwritable = False
 
     def go(self) -> Report:
+        with _writing(self.out):
+            exporter = Exporter(self.out)
+            exporter.write_text("spec.resolved.yaml", resolved_text(self.spec))
         running = ""
         problems: tuple[Diagnostic, ...] = ()
         outputs: tuple[Path, ...] = ()
         interrupted = False
         try:
-            with _writing(self.out):
-                exporter = Exporter(self.out, self.spec)
-                exporter.write_text("spec.resolved.yaml", resolved_text(self.spec))
             for i, node in enumerate(self.plan.nodes):
                 running = node.name
                 self._node(i + 1, node, exporter)
@@ -151,6 +155,9 @@ class _Run:
             self.unusable[node.name] = words.get(outcome.state, "was not run")
         outcome = replace(outcome, seconds=time.perf_counter() - started, notes=self._notes(node, outcome))
         self.outcomes[node.name] = outcome
+        if outcome.state is NodeState.DONE:
+            # Graphs of lazy maps hold on to one another, and so to their blocks, until they are collected.
+            gc.collect()
         self.progress.end(outcome.state, outcome.seconds, outcome.because, outcome.notes)
 
     def _value(self, node: Node) -> Outcome:
@@ -162,8 +169,8 @@ class _Run:
         culprit = next((name for name in node.inputs if name in self.unusable), None)
         if culprit is not None:
             return self._skipped(node, culprit)
-        if self.full:
-            return Outcome(node.name, node.kind.name, NodeState.NOT_RUN, because="the disk is full")
+        if self.unwritable:
+            return Outcome(node.name, node.kind.name, NodeState.NOT_RUN, because="nothing more can be written")
         if not node.kind.stored:
             return self._usable(node, NodeState.LAZY)
         made = self.supply.make(node, Timed(self.progress))
@@ -171,14 +178,16 @@ class _Run:
 
     def _usable(self, node: Node, state: NodeState) -> Outcome:
         manifest.remember(self.out, [node])
-        return Outcome(node.name, node.kind.name, state)
+        info = self.store.info(node.key)
+        return Outcome(node.name, node.kind.name, state, headline=() if info is None else info.headline)
 
     def _skipped(self, node: Node, culprit: str) -> Outcome:
         because = f"`{culprit}` {self.unusable[culprit]}"
         return Outcome(node.name, node.kind.name, NodeState.SKIPPED, because=because, culprit=culprit)
 
     def _export(self, node: Node, exporter: Exporter, outcome: Outcome) -> Outcome:
-        exporter.export(node, lambda: self.supply.get(node.name))
+        with _writing(self.out):
+            exporter.export(node, lambda: self.supply.get(node.name))
         return outcome
 
     def _guarded(self, node: Node, action: Callable[[], Outcome]) -> Outcome:
@@ -205,7 +214,7 @@ class _Run:
             store=self.store.root,
             log=self._log(node),
         )
-        self.full = self.full or failure.disk_full
+        self.unwritable = self.unwritable or failure.unwritable
         return Outcome(
             node.name, node.kind.name, NodeState.FAILED, diagnostics=failure.diagnostics, cause=failure.cause
         )

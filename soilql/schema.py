@@ -7,19 +7,12 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from soilql import kinds
 from soilql import params as p
-from soilql.bind import describe
 from soilql.inputs import Input
-from soilql.spec import GRAMMAR_VERSION, Meta
+from soilql.spec import GRAMMAR_VERSION, SECTION_DOCS, Meta
+from soilql.type_words import describe
 
 _REFERENCE = {"type": "string", "pattern": r"^\s*\$\{.*\}\s*$", "description": "a reference such as ${inputs.name}"}
 _NEW_NAME = r"^[^\W\d]\w*$"
-_SECTION_DOCS = {
-    "datasets": "Tables of observations and stacks of grids.",
-    "zones": "Partitions of sites and pixels.",
-    "models": "Formulas and learners, with what they are fitted to.",
-    "validation": "Schemes of folds.",
-    "analyses": "Everything computed from the above, and from each other.",
-}
 
 
 def json_schema() -> dict[str, Any]:
@@ -33,10 +26,10 @@ def json_schema() -> dict[str, Any]:
     defs: dict[str, Any] = {"reference": _REFERENCE}
     properties: dict[str, Any] = {
         "soilql": {"const": GRAMMAR_VERSION, "description": "Version of the grammar."},
-        "meta": _object(Meta, defs),
+        "meta": _object(Meta, defs) | {"type": ["object", "null"], "description": SECTION_DOCS["meta"]},
         "inputs": {
-            "type": "object",
-            "description": "Typed values with defaults, used as ${inputs.name} and set with --set name=value.",
+            "type": ["object", "null"],
+            "description": SECTION_DOCS["inputs"],
             "additionalProperties": {"anyOf": [_object(Input, defs), {"type": ["string", "number", "boolean"]}]},
         },
     }
@@ -71,7 +64,7 @@ def _section(section: str, defs: dict[str, Any]) -> dict[str, Any]:
     block = {"type": "object", "required": ["kind"], "properties": {"kind": {"enum": list(names)}}, "allOf": branches}
     return {
         "type": ["object", "null"],
-        "description": _SECTION_DOCS[section],
+        "description": SECTION_DOCS[section],
         "patternProperties": {"^x-": {}, _NEW_NAME: block},
         "additionalProperties": False,
     }
@@ -82,6 +75,8 @@ def _object(cls: type[p.Params], defs: dict[str, Any]) -> dict[str, Any]:
     required = []
     for field in p.fields(cls):
         schema = _with_bounds(_type(field.type, defs), field)
+        if not field.required:  # a key without a value means its default
+            schema = _or_null(schema)
         schema["description"] = field.doc + (f" [{field.unit}]" if field.unit else "")
         if not field.required and isinstance(field.default, str | int | float | list) and field.default != []:
             schema["default"] = field.default
@@ -95,6 +90,14 @@ def _object(cls: type[p.Params], defs: dict[str, Any]) -> dict[str, Any]:
         "additionalProperties": False,
     }
     return found | ({"required": required} if required else {})
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Allow no value; as a type where there is one, so that an editor still blames the right key inside."""
+    if "type" not in schema:
+        return {"anyOf": _flat([schema, {"type": "null"}])}
+    given = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return {**schema, "type": [*given, "null"]}
 
 
 def _with_bounds(schema: dict[str, Any], field: p.Field) -> dict[str, Any]:
@@ -132,7 +135,7 @@ def _type(annotation: Any, defs: dict[str, Any]) -> dict[str, Any]:
     if origin is dict:
         key, item = get_args(annotation)
         values = _type(item, defs)
-        named = {_NEW_NAME: values} if key is p.NewName else {"": values}
+        named = {_NEW_NAME: values} if key is p.NewName else {"^(?!x-)": values}
         return {"type": "object", "patternProperties": {"^x-": {}, **named}, "additionalProperties": False}
     if origin is Literal:
         return {"anyOf": [{"enum": list(get_args(annotation))}, {"$ref": "#/$defs/reference"}]}

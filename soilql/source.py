@@ -12,6 +12,7 @@ from typing import TypeAlias
 import yaml
 
 from soilql.errors import Diagnostic, SoilqlError, Source, Span
+from soilql.yaml_problems import syntax_error
 
 ScalarValue: TypeAlias = str | int | float | bool | None
 Node: TypeAlias = "Scalar | Sequence | Mapping"
@@ -25,7 +26,7 @@ _Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _NULL = re.compile(r"(?:null|Null|NULL|~|)")
 _BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)")
 _INT = re.compile(r"[-+]?[0-9]+")
-_HEX = re.compile(r"0x[0-9a-fA-F]+|0o[0-7]+")
+_HEX = re.compile(r"0x[0-9a-fA-F]{1,200}|0o[0-7]{1,200}")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _SPECIAL_FLOAT = re.compile(r"(?P<inf>[-+]?\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)")
 
@@ -162,13 +163,13 @@ def parse_yaml(source: Source) -> Tree:
     try:
         node = yaml.compose(source.text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        return Tree(source, None, (_syntax_error(source, error),))
+        return Tree(source, None, (syntax_error(source, error),))
     except yaml.reader.ReaderError as error:
         at = max(0, min(int(error.position), len(source.text)))
         message = f"character U+{_code_point(error):04X} is not allowed in YAML"
         return Tree(source, None, (Diagnostic("SQ101", message, source.span(at, at + 1), help="delete it"),))
     except RecursionError:
-        return Tree(source, None, (Diagnostic("SQ101", "nested too deeply", source.span(0, 1)),))
+        return Tree(source, None, (Diagnostic("SQ107", "nested too deeply", source.span(0, 1)),))
     builder = _Builder(source)
     root = None if node is None else builder.build(node, 0)
     return Tree(source, root, tuple(builder.diagnostics))
@@ -219,7 +220,7 @@ class _Builder:
         self._check_tag(node, span)
         if isinstance(node, yaml.ScalarNode):
             style = node.style or ""
-            return Scalar(_resolve(node.value) if style == "" else node.value, node.value, span, style)
+            return Scalar(resolve(node.value) if style == "" else node.value, node.value, span, style)
         if isinstance(node, yaml.SequenceNode):
             items = (self.build(item, depth + 1) for item in node.value)
             return Sequence(tuple(item for item in items if item is not None), span)
@@ -277,15 +278,15 @@ class _Builder:
         self.diagnostics.append(Diagnostic(code, message, span, label, help))
 
 
-def _resolve(text: str) -> ScalarValue:
+def resolve(text: str) -> ScalarValue:
     """Resolve a plain scalar by the YAML 1.2 core schema."""
     if _NULL.fullmatch(text):
         return None
     if _BOOL.fullmatch(text):
         return text[0] in "tT"
     if _INT.fullmatch(text):
-        # Python refuses to turn thousands of digits into an int; such a number is none we could use.
-        return int(text) if len(text) < 4000 else float(text)
+        # Beyond the range of a float a number is none we could use, and Python refuses thousands of digits.
+        return int(text) if len(text) < 300 else float(text)
     if _HEX.fullmatch(text):
         return int(text, 0)
     if _FLOAT.fullmatch(text):
@@ -335,49 +336,3 @@ def _skip_space(raw: str, r: int, end: int) -> int:
     while r < end and raw[r].isspace():
         r += 1
     return r
-
-
-# What PyYAML says, in the words of someone who writes specs and not parsers.
-_PROBLEMS = (
-    (
-        "mapping values are not allowed",
-        "no key can stand here",
-        "quote a value that holds `: `, or mend the indentation",
-    ),
-    ("directive name", "a value cannot begin with `%`", "put the value in quotes"),
-    (
-        "found undefined alias",
-        "an alias with no anchor of that name",
-        "a value that begins with `*` needs quotes",
-    ),
-    (
-        "could not find expected ':'",
-        "a line that is neither `key: value` nor `- item`",
-        "add the missing `: `",
-    ),
-    ("expected ',' or ']'", "a list opened with `[` is not closed here", "add `,` or `]`"),
-    ("expected ',' or '}'", "a mapping opened with `{` is not closed here", "add `,` or `}`"),
-    ("but found another document", "more than one document in the file", "keep one; delete the `---`"),
-    ("found unexpected end of stream", "a quoted value is not closed", "add the closing quote"),
-    ("expected <block end>", "indented unlike the lines above it", "align it with its siblings"),
-)
-
-
-def _syntax_error(source: Source, error: yaml.MarkedYAMLError) -> Diagnostic:
-    problem = error.problem or "not YAML"
-    mark = error.problem_mark or error.context_mark
-    at = min(mark.index if mark is not None else 0, len(source.text))
-    at = min(at, max(0, len(source.text.rstrip()) - 1)) if source.text[at:].strip() == "" else at
-    label, help = problem, ""
-    if "cannot start any token" in problem:
-        first = source.text[at : at + 1]
-        label = "a tab where YAML wants spaces" if first == "\t" else f"a value cannot begin with {first!r}"
-        help = "indent with spaces" if first == "\t" else "put the value in quotes"
-    for key, words, mend in _PROBLEMS:
-        if key in problem:
-            label, help = words, mend
-            break
-    notes: tuple[str, ...] = ()
-    if error.context and error.context_mark is not None and error.context_mark.line != (mark.line if mark else -1):
-        notes = (f"{error.context} that begins on line {error.context_mark.line + 1}",)
-    return Diagnostic("SQ101", "the file is not well-formed YAML", source.span(at, at + 1), label, help, notes=notes)

@@ -21,6 +21,17 @@ from soilql.values import ValueType
 GRAMMAR_VERSION = 1
 TOP_LEVEL = ("soilql", "meta", "inputs", *SECTIONS)
 
+#: What each part of a spec is, in one sentence.
+SECTION_DOCS: Mapping[str, str] = {
+    "meta": "What the study is: title, authors, DOI.",
+    "inputs": "Typed values with defaults, used as ${inputs.name} and set with --set name=value.",
+    "datasets": "Tables of observations and stacks of grids.",
+    "zones": "Partitions of sites and pixels.",
+    "models": "Formulas and learners, with what they are fitted to.",
+    "validation": "Schemes of folds.",
+    "analyses": "Everything computed from the above, and from each other.",
+}
+
 
 @dataclass(frozen=True)
 class Meta(Params):
@@ -45,11 +56,14 @@ class Reference:
         Where.
     parameter : str
         Key of the parameter that holds it.
+    in_expression : bool
+        Whether it is a name in an expression, which the block's kind checks as a whole.
     """
 
     ref: Ref
     span: Span
     parameter: str
+    in_expression: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +155,13 @@ class Spec:
         """Blocks that need their own result, each with the way round."""
         return _cycles({name: [r.ref.block for r in refs] for name, refs in self.references.items()})
 
+    def misleads(self, reference: Reference) -> bool:
+        """Return whether a reference names no block, or one whose value is not what it needs."""
+        target = reference.ref.block
+        found = self.value_type(target)
+        known = target in self.blocks and (found is None or found in reference.ref.accepts)
+        return not (known or target in self.unbound)
+
     @property
     def ok(self) -> bool:
         """Whether nothing found so far is an error."""
@@ -176,7 +197,7 @@ def _expression_references(expression: Any, key: str) -> Iterator[Reference]:
 
     for node in walk(expression.root):
         if isinstance(node, Name):
-            yield Reference(params.DataRef(node.name), expression.locate(node.start, node.end), key)
+            yield Reference(params.DataRef(node.name), expression.locate(node.start, node.end), key, in_expression=True)
 
 
 def _cycles(edges: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
@@ -301,6 +322,7 @@ def _bind_blocks(root: MappingNode, binder: Binder) -> tuple[dict[str, Block], l
                         "all sections share one set of names; rename one",
                     )
                 )
+                unbound.append(entry.name)  # a reference to it may mean either
                 continue
             places[entry.name] = entry.key.span
             block = _bind_block(section, entry, binder)

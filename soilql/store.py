@@ -7,75 +7,21 @@ folder is made under ``<root>/tmp`` and renamed when all of it is on disk, so a 
 from __future__ import annotations
 
 import errno
-import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
-from soilql import codec
+from soilql import codec, entry
 from soilql.context import Resources
-from soilql.disk import REFUSED, sync_folder, sync_sha256, write_failure
+from soilql.disk import REFUSED, sync_folder, write_failure
+from soilql.entry import DamagedError, Info
 from soilql.errors import Diagnostic, SoilqlError
-from soilql.fingerprint import file_sha256
 from soilql.kinds import Kind
 from soilql.locks import BusyError, Workplace, locked, remove_abandoned
 from soilql.values import Note, Value, ValueType
-
-FORMAT = 1
-_META = "value.json"
-
-
-class DamagedError(Exception):
-    """A stored value cannot be read back."""
-
-
-@dataclass(frozen=True)
-class Info:
-    """What is known of a stored value without reading it.
-
-    Attributes
-    ----------
-    key : str
-        Key of its node.
-    kind : str
-        ``section.kind`` that made it.
-    version : int
-        Version of the kind.
-    value_type : ValueType
-        What it is.
-    parts : mapping of str to Any
-        What the key is the hash of.
-    notes : tuple of Note
-        Statuses that travel with it.
-    shape : mapping of str to int
-        ``rows`` and ``columns`` of a table, the size of each dimension of a grid, empty for a model.
-    columns : tuple of str
-        Names of the columns or variables.
-    bytes : int
-        Size on disk.
-    stored : bool
-        False where only the notes are kept, as the value is cheap to make anew.
-    """
-
-    key: str
-    kind: str
-    version: int
-    value_type: ValueType
-    parts: Mapping[str, Any]
-    notes: tuple[Note, ...]
-    shape: Mapping[str, int]
-    columns: tuple[str, ...]
-    bytes: int
-    stored: bool
-
-    def describe(self) -> str:
-        """Return the shape in words, such as ``table, 120 rows x 3 columns``."""
-        sizes = " x ".join(f"{size} {name}" for name, size in self.shape.items())
-        return f"{self.value_type}, {sizes}" if sizes else str(self.value_type)
 
 
 class Store:
@@ -98,6 +44,8 @@ class Store:
         self.root = root
         self._workplace: Workplace | None = None
         self._reported: dict[str, str] = {}
+        # Keys whose files this process has read whole, or written.
+        self._checked: set[str] = set()
 
     def close(self) -> None:
         """Remove what this process was working on."""
@@ -126,23 +74,10 @@ class Store:
     def info(self, key: str) -> Info | None:
         """Return what is known of a value, from its JSON alone; None where it is absent or damaged."""
         meta = self._meta(key)
-        if meta is None:
-            return None
-        return Info(
-            key,
-            meta["kind"],
-            meta["version"],
-            ValueType(meta["value_type"]),
-            meta["parts"],
-            tuple(map(codec.note_from_json, meta["value"]["notes"])),
-            meta["value"]["shape"],
-            tuple(meta["value"]["columns"]),
-            sum(size for size, _ in meta["files"].values()),
-            meta["stored"],
-        )
+        return None if meta is None else entry.info(meta)
 
     def load(self, key: str, kind: Kind, params: Any) -> Value:
-        """Return a value; a grid lazily.
+        """Return a value; a grid lazily. Its files are read whole first, as a flipped bit may pass for a number.
 
         Raises
         ------
@@ -152,9 +87,12 @@ class Store:
         meta = self._meta(key)
         if meta is None or not meta["stored"]:
             raise DamagedError(self._reported.get(key, "it is not there"))
+        if key not in self._checked:
+            entry.check_files(self._folder(key), meta)
+            self._checked.add(key)
         try:
             return codec.read(meta["value"], ValueType(meta["value_type"]), self._folder(key), kind, params)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
             raise DamagedError(" ".join(f"{type(error).__name__}: {error}".split())) from error
 
     def keys(self) -> list[str]:
@@ -175,10 +113,10 @@ class Store:
             if meta is None:
                 wrong[key] = self._reported.get(key, "it is not there")
                 continue
-            for name, (_, sha256) in meta["files"].items():
-                if file_sha256(self._folder(key) / name) != sha256:
-                    wrong[key] = f"`{name}` is not what was written"
-                    break
+            try:
+                entry.check_files(self._folder(key), meta)
+            except DamagedError as damage:
+                wrong[key] = str(damage)
         return wrong
 
     def _folder(self, key: str) -> Path:
@@ -186,29 +124,11 @@ class Store:
 
     def _meta(self, key: str) -> dict[str, Any] | None:
         """Return the description of a complete entry, or None; remember what is wrong with a damaged one."""
-        folder = self._folder(key)
         try:
-            meta: dict[str, Any] = json.loads((folder / _META).read_bytes())
-        except FileNotFoundError:
-            if folder.is_dir():
-                self._reported[key] = f"`{_META}` is missing"
+            return entry.read(self._folder(key), key)
+        except DamagedError as damage:
+            self._reported[key] = str(damage)
             return None
-        except (OSError, ValueError):
-            self._reported[key] = f"`{_META}` cannot be read"
-            return None
-        if not isinstance(meta, dict) or meta.get("format") != FORMAT or meta.get("key") != key:
-            self._reported[key] = f"`{_META}` is not of this version of the store"
-            return None
-        for name, (size, _) in meta["files"].items():
-            try:
-                found = (folder / name).stat().st_size
-            except OSError:
-                self._reported[key] = f"`{name}` is missing"
-                return None
-            if found != size:
-                self._reported[key] = f"`{name}` has {found} bytes instead of {size}"
-                return None
-        return meta
 
     # --- writing -----------------------------------------------------------------------------------------------
 
@@ -249,7 +169,8 @@ class Store:
         workers = (resources or Resources()).workers
         with self.failures(value), self._new("value") as folder:
             described = codec.write(value, value_type, folder, workers, progress)
-            self._publish(key, folder, self._describe(key, kind, parts, value_type, described, stored=True))
+            meta = self._describe(key, kind, parts, value_type, described, stored=True)
+            self._publish(key, folder, meta | {"headline": kind.headline(value)})
 
     def put_notes(
         self, key: str, notes: Iterable[Note], parts: Mapping[str, Any], value_type: ValueType, kind: Kind
@@ -263,6 +184,7 @@ class Store:
 
     def discard(self, key: str) -> None:
         """Remove what is stored under a key."""
+        self._checked.discard(key)
         with self.failures(), self._new("discarded") as grave:
             try:
                 # Renamed first, so that nobody sees half of it.
@@ -309,6 +231,9 @@ class Store:
                 held.enter_context(locked(self._lock("store"), shared=True))
                 remove_abandoned(self.root / "tmp")
             except OSError as error:
+                if error.errno in (errno.ENOTDIR, errno.EEXIST):
+                    message = f"the store cannot be at `{self.root}`: a file stands where a folder is needed"
+                    raise SoilqlError(Diagnostic("SQ901", message, help="choose another place by --store")) from None
                 # Whoever may only read the store cannot lock it; nor is anybody's lock of use if the disk is full.
                 if error.errno not in REFUSED:
                     raise
@@ -365,7 +290,6 @@ class Store:
         stored: bool,
     ) -> dict[str, Any]:
         return {
-            "format": FORMAT,
             "key": key,
             "kind": f"{kind.section}.{kind.name}",
             "version": kind.version,
@@ -377,16 +301,7 @@ class Store:
 
     def _publish(self, key: str, folder: Path, meta: dict[str, Any]) -> None:
         """Make a folder the entry of a key, once all of it is on disk."""
-        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-        meta["files"] = {
-            path.relative_to(folder).as_posix(): [path.stat().st_size, sync_sha256(path)] for path in files
-        }
-        with (folder / _META).open("w", encoding="utf-8") as file:
-            json.dump(meta, file, ensure_ascii=False, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        for inner in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
-            sync_folder(inner)
+        entry.write(folder, meta)
         target = self._folder(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         for last in (False, True):
@@ -401,4 +316,5 @@ class Store:
                 return  # another run was first
             self.discard(key)
         self._reported.pop(key, None)
+        self._checked.add(key)
         sync_folder(target.parent)

@@ -69,7 +69,8 @@ def complete_rows(ctx: Context, data: TableRef, names: Sequence[str], formula: E
     columns: dict[str, np.ndarray[Any, Any]] = {}
     for name in names:
         if name not in table.frame.columns:
-            help = did_you_mean(name, map(str, table.frame.columns))
+            known = [str(column) for column in table.frame.columns]
+            help = did_you_mean(name, known) or f"it has {', '.join(f'`{column}`' for column in known[:12])}"
             message = f"`{data}` has no column `{name}`"
             raise SoilqlError(Diagnostic("SQ704", message, name_span(formula, name), help=help))
         columns[name] = column(table, name)
@@ -79,9 +80,17 @@ def complete_rows(ctx: Context, data: TableRef, names: Sequence[str], formula: E
     notes: tuple[Note, ...] = ()
     if lost.any():
         why = ", ".join(f"`{name}` in {int(gap.sum())}" for name, gap in gaps.items() if gap.any())
-        words = f"{int(lost.sum())} of {lost.size} rows of `{data}` left out: missing {why}"
+        words = f"{int(lost.sum())} of {lost.size} rows of `{data}` left out: missing {why}{_infinite(columns)}"
         notes = (Note("SQ713", words, Severity.INFO),)
     return Rows({name: values[kept] for name, values in columns.items()}, kept, notes)
+
+
+def _infinite(columns: Columns) -> str:
+    """Return which columns hold infinite values, which count as missing; often an overflow or a division by zero."""
+    import numpy as np
+
+    found = [name for name, values in columns.items() if values.dtype.kind == "f" and np.isinf(values).any()]
+    return f" (infinite values in {', '.join(f'`{name}`' for name in found)})" if found else ""
 
 
 def drop(rows: Rows, bad: np.ndarray[Any, Any], why: str) -> Rows:
@@ -91,7 +100,7 @@ def drop(rows: Rows, bad: np.ndarray[Any, Any], why: str) -> Rows:
     if not bad.any():
         return rows
     kept = np.flatnonzero(~bad)
-    note = Note("SQ713", f"{int(bad.sum())} of {bad.size} rows left out: {why}")
+    note = Note("SQ501", f"{int(bad.sum())} of {bad.size} rows left out: {why}")
     columns = {name: values[kept] for name, values in rows.columns.items()}
     return Rows(columns, rows.positions[kept], (*rows.notes, note))
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+#: What the members and the `sd` of a model are that does not say more.
+MEMBER_SOURCE = "Monte Carlo members"
+SD_MEANING = "standard deviation"
+
 Arrays: TypeAlias = "Mapping[str, np.ndarray[Any, Any]]"
 
 
@@ -151,6 +155,10 @@ class Fitted(Protocol):
         Columns or grid variables that :meth:`predict` needs.
     notes : tuple of Note
         Convergence and other statuses.
+
+    A model may also say what its uncertainty is, in words that follow a number or a name: ``member_source``
+    ("single trees"; default :data:`MEMBER_SOURCE`) and ``sd_meaning`` ("standard error of the mean"; default
+    :data:`SD_MEANING`).
     """
 
     response: str

@@ -115,7 +115,7 @@ def test_map_without_any_listed_class() -> None:
     with pytest.raises(SoilqlError) as error:
         classes("grid: cover\ngroups: {sea: [99]}\n", cover=WORLD)
     found = error.value.diagnostics[0]
-    assert found.code == "SQ802"
+    assert found.code == "SQ809"
     assert found.help == "its commonest classes are 1, 10, 2, 3, 7"
 
 
@@ -136,7 +136,7 @@ class Scope:
         return kinds.Schema({"igbp": kinds.Variable(), "koeppen": kinds.Variable()})
 
 
-@pytest.mark.parametrize(("ref", "codes"), [("m.igbp", []), ("m.igpb", ["SQ704"]), ("m", ["SQ203"])])
+@pytest.mark.parametrize(("ref", "codes"), [("m.igbp", []), ("m.igpb", ["SQ704"]), ("m", ["SQ714"])])
 def test_lint_of_the_map(ref: str, codes: list[str]) -> None:
     kind = kinds.find("zones", "classes")
     assert kind is not None

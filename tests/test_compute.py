@@ -43,7 +43,7 @@ def test_rs_by_day_is_converted_before_the_equation() -> None:
     found = compute(RH, rs=grid("g C m-2 d-1", mean=500 / 365.25))
     np.testing.assert_allclose(found.data["block"], 316.291, rtol=2e-6)
     assert found.unit("block") == FLUX
-    assert [note.code for note in found.notes] == ["SQ302"]
+    assert [note.code for note in found.notes] == ["SQ304"]
 
 
 def test_rs_without_a_unit_is_an_error_and_so_is_one_of_another_kind() -> None:
@@ -140,7 +140,36 @@ def test_a_column_is_added_to_a_table() -> None:
 
 def test_a_table_stands_alone_and_its_columns_are_named() -> None:
     table = Table(pd.DataFrame({"Rs": [1.0]}))
-    with pytest.raises(SoilqlError, match="SQ708"):
+    with pytest.raises(SoilqlError, match="SQ204"):
         compute("expr: t.Rs + g.x", t=table, g=grid(x=1))
     with pytest.raises(SoilqlError, match="SQ704"):
         compute("expr: t + 1", t=table)
+
+
+def test_little_memory_changes_nothing() -> None:
+    from soilql.context import Resources
+
+    rng = np.random.default_rng(0)
+    source = grid(mean=rng.gamma(2, 100, (2, 2)), q05=rng.gamma(2, 40, (2, 2)))
+    text = 'expr: rh_from_rs(rs, "subke-2006")'
+    whole, lazy = (
+        run_kind("analyses", "compute", text, {"rs": source}, resources=Resources(memory=memory))
+        for memory in (1 << 30, 1)
+    )
+    assert whole.notes == lazy.notes
+    xr.testing.assert_identical(whole.data.compute(), lazy.data.compute())
+
+
+def test_the_variable_taken_in_turn_is_spelled_out_and_what_members_are_is_kept() -> None:
+    source = grid(mean=500.0, q05=100.0)
+    source.data["q05"].attrs["source"] = "single trees"
+    found = compute('expr: rh_from_rs(rs, "subke-2006") / other.x', rs=source, other=grid("1", x=2.0)).data
+    assert found["q05"].attrs["long_name"] == 'rh_from_rs(rs.q05, "subke-2006") / other.x'
+    assert found["q05"].attrs["source"] == "single trees"
+    assert "source" not in found["mean"].attrs
+
+
+def test_the_land_fraction_that_is_in_a_map_is_not_forgotten() -> None:
+    source = grid(mean=500.0)
+    source.data["mean"].attrs["land_fraction_applied"] = 1
+    assert compute(RH, rs=source).data["block"].attrs["land_fraction_applied"] == 1

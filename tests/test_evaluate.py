@@ -216,3 +216,21 @@ def test_scores_do_not_depend_on_the_scale_or_the_order_of_the_rows() -> None:
         table=shuffled, refit=lambda rows: Constant(float(12e-8 - y[rows].mean())), halves=Halves((1, 0, 1, 0))
     )
     assert found.frame.loc[0, "R2"] == pytest.approx(0.9878048780487805, rel=1e-9)
+
+
+def test_the_headline_is_the_skill_over_all_rows() -> None:
+    from soilql.steps.evaluate import headline
+
+    frame = pd.DataFrame(
+        {
+            "model": ["qrf", "qrf", "a"], "zone": ["all", "north", "all"],
+            "R2": [0.3214, 0.1, 0.2], "RMSE": [437.2, 1.0, 512.0],
+            "coverage_50": 0.5, "coverage_90": [0.88, 0.1, np.nan],
+        }
+    )  # fmt: skip
+    assert headline(Table(frame, {"RMSE": "g C m-2 yr-1"})) == [
+        "qrf R2 0.321, RMSE 437 g C m-2 yr-1, coverage 90 % 0.88",
+        "a   R2 0.2, RMSE 512 g C m-2 yr-1",
+    ]
+    assert headline(Table(frame[["model", "zone"]].assign(MAE=2.0, unit="g").iloc[:1])) == ["qrf MAE 2 g"]
+    assert headline(Table(frame[["model", "zone"]].iloc[:1])) == ["qrf"]

@@ -118,7 +118,7 @@ def test_what_has_no_derivative_is_explained(text: str, place: tuple[int, int]) 
         differentiate(expression.root, "a", expression)
     (found,) = caught.value.diagnostics
     assert found.span is not None
-    assert (found.code, (found.span.start, found.span.end)) == ("SQ112", place)
+    assert (found.code, (found.span.start, found.span.end)) == ("SQ402", place)
     assert "`a`" in found.message
 
 

@@ -157,7 +157,7 @@ def test_no_fit_at_all_is_an_error() -> None:
 def test_rows_outside_every_zone_are_counted_by_class() -> None:
     zones = run_kind("zones", "classes", "of: biome\ngroups: {first: [a]}\n")
     model = fit_means(context("by: z\n", inputs={"z": zones}))
-    words = [note.message for note in model.notes if note.code == "SQ802"]
+    words = [note.message for note in model.notes if note.code == "SQ809"]
     assert words == ["3 of 4 rows of `t` lie in no zone of `z`: b (2), missing (1)"]
     assert model.variables == ("MAT", "biome")
     got = model.predict({"MAT": np.ones(2), "biome": np.array(["a", "c"], dtype=object)})

@@ -174,7 +174,7 @@ def test_what_is_written_reads_back(tmp_path: Path) -> None:
     spec, plan = compile_study()
     output = Output("a.csv", "00", 3, "mean", plan.node("mean").key)
     manifest.write(tmp_path, manifest.build(spec, [], [output]))
-    assert manifest.read(tmp_path) == Previous(__version__, manifest.spec_sha256(spec), (output,))
+    assert manifest.read(tmp_path) == Previous(__version__, (output,))
     assert manifest.read(tmp_path).of("mean") == (output,)
 
 

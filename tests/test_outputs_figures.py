@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib.image
 import numpy as np
@@ -68,7 +69,7 @@ def test_a_fine_grid_is_averaged_and_a_categorical_one_thinned() -> None:
 
 def test_maps_are_the_same_bytes_and_carry_no_version(tmp_path: Path) -> None:
     for name in "ab":
-        write_map(globe(), "Rs", tmp_path / f"{name}.png", "Soil respiration", "total 91 Pg C yr⁻¹")
+        write_map(globe(), "Rs", tmp_path / f"{name}.png", "rs.Rs")
     first = (tmp_path / "a.png").read_bytes()
     assert first == (tmp_path / "b.png").read_bytes()
     assert b"atplotlib" not in first
@@ -106,3 +107,29 @@ def test_a_figure_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "m.png").mkdir()
     with pytest.raises(SoilqlError, match="SQ901"):
         write_map(globe(10), "Rs", tmp_path / "m.png", "x")
+
+
+def test_a_map_is_titled_by_its_long_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def look(figure: Any, path: Path) -> None:
+        seen.extend([*(axes.get_title(loc="left") for axes in figure.axes[:1]), *(t.get_text() for t in figure.texts)])
+
+    monkeypatch.setattr("soilql.outputs.maps.save", look)
+    grid = globe()
+    for name in ("predicted Rs, 5 % quantile", 'rh_from_rs(rs.q05, "subke-2006")'):
+        grid.data["Rs"].attrs["long_name"] = name
+        write_map(grid, "Rs", tmp_path / "x.png", "rs.q05")
+    assert seen == ["Predicted Rs, 5 % quantile", "rs.q05", 'rh_from_rs(rs.q05, "subke-2006")', "rs.q05"]
+
+
+def test_bars_of_a_long_table_stay_a_picture(tmp_path: Path) -> None:
+    rows = [
+        {"of": f"flux{i}", "kind": "global", "region": "global", "time": t, "total": 1.0}
+        for i in range(6)
+        for t in range(300)
+    ]
+    write_bars(Table(pd.DataFrame(rows), {"total": "Pg C yr-1"}), tmp_path / "x.png")
+    height, width, _ = matplotlib.image.imread(tmp_path / "x.png").shape
+    assert height <= 8000
+    assert width <= 4000

@@ -135,7 +135,7 @@ def test_a_unit_that_converts_is_converted_with_a_note() -> None:
     source.data["T"] = (source.data["T"] + 273.15).assign_attrs(units="K")
     found = predict(on=source)
     np.testing.assert_allclose(found.data["mean"], EXPECTED, rtol=1e-6)
-    assert any(note.code == "SQ302" and "from K to degC" in note.message for note in found.notes)
+    assert any(note.code == "SQ304" and "from K to degC" in note.message for note in found.notes)
 
 
 def test_a_unit_that_does_not_convert_is_an_error() -> None:
@@ -176,3 +176,34 @@ def test_text_drivers_of_the_training_table_cannot_meet_numbers() -> None:
     inputs: dict[str, Any] = {"m": Line(), "g": grid()}
     with pytest.raises(SoilqlError, match="SQ709"):
         run_kind("analyses", "predict", "model: m\non: g", inputs, trainings={"m": lambda: training})
+
+
+@dataclass(frozen=True)
+class Honest(Line):
+    """A line that says what its uncertainty is."""
+
+    member_source: str = "parameter draws (vcov)"
+    sd_meaning: str = "standard error of the mean"
+
+
+def test_the_model_says_what_members_and_sd_are() -> None:
+    data = predict("sd: true\nmembers: 2", model=Honest()).data
+    assert data["members"].attrs["source"] == "parameter draws (vcov)"
+    assert data["members"].attrs["long_name"] == "predicted Rs, parameter draws (vcov)"
+    assert data["sd"].attrs["long_name"] == "predicted Rs, standard error of the mean"
+    plain = predict("sd: true\nmembers: 2\nquantiles: [0.05]").data
+    assert plain["members"].attrs["source"] == "Monte Carlo members"
+    assert [plain[name].attrs["long_name"] for name in ("mean", "q05", "sd")] == [
+        "predicted Rs, mean", "predicted Rs, 5 % quantile", "predicted Rs, standard deviation",
+    ]  # fmt: skip
+
+
+def test_a_fitted_model_speaks_for_its_fits() -> None:
+    from types import SimpleNamespace
+
+    from soilql.fitted import FittedModel
+
+    fit: Any = SimpleNamespace(member_source="single trees")
+    model = FittedModel("Rs", None, (), (), (), (), {2: fit})
+    assert (model.member_source, model.sd_meaning) == ("single trees", "standard deviation")
+    assert FittedModel("Rs", None, (), (), (), (), {}).member_source == "Monte Carlo members"

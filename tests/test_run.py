@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 from soilql import export, manifest
 from soilql.context import Context
@@ -25,7 +27,7 @@ from soilql.errors import SoilqlError
 from soilql.outcomes import Report
 from soilql.progress import Plain
 from soilql.store import Store
-from soilql.values import Table
+from soilql.values import Grid, Table
 
 from . import fake_study
 from .fake_study import KINDS, RAN, STUDY, compile_study, files_of, run_alone, run_study
@@ -42,8 +44,8 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 def _draw_nothing(replace: Callable[[Any, str, Any], None]) -> None:
     from soilql.outputs import figures, maps
 
-    def a_map(grid: Any, variable: str, path: Path, title: str) -> None:
-        path.write_text(title)
+    def a_map(grid: Any, variable: str, path: Path, name: str) -> None:
+        path.write_text(name)
 
     def a_figure(table: Any, path: Path, title: str) -> None:
         path.write_text(title)
@@ -516,3 +518,44 @@ def test_a_run_goes_on_when_another_that_made_the_same_node_dies(
     finish(first)
     assert finish(second) == 0
     assert files_of(tmp_path / "b/out") == undisturbed[0]
+
+
+def test_key_results_are_shown_also_when_everything_was_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = KINDS["analyses", "score"].module
+    lines = [f"line {i}" for i in range(10)]
+    monkeypatch.setattr(module, "headline", lambda table: lines, raising=False)
+    first = run_study(tmp_path).lines()
+    assert first[:2] == ["score  line 0", "score  line 1"]
+    assert first[8:10] == ["score  and 2 more", "5 blocks: 4 computed"]
+    monkeypatch.delattr(module, "headline")
+    assert run_study(tmp_path).lines()[:9] == first[:9]
+
+
+def test_a_changed_title_or_comment_writes_no_output_again(tmp_path: Path) -> None:
+    run_study(tmp_path)
+    out = tmp_path / "out"
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*/*/*") if path.is_file()}
+    assert before
+    report = run_study(tmp_path, "# a comment\n" + STUDY.replace("A study of nothing", "Another title"))
+    assert RAN == []
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*/*/*") if path.is_file()} == before
+    content = json.loads((out / "manifest.json").read_text())
+    assert content["spec"]["title"] == "Another title"
+    assert {out / item["path"] for item in content["outputs"]} == set(report.outputs)
+
+
+def test_members_are_drawn_neither_as_maps_nor_as_bars(tmp_path: Path) -> None:
+    run_study(tmp_path, STUDY)
+    grid = Grid(
+        xr.Dataset(
+            {"mean": (("lat", "lon"), np.ones((2, 2))), "members": (("member", "lat", "lon"), np.ones((3, 2, 2)))},
+            {"lat": [1.0, -1.0], "lon": [0.0, 2.0], "member": [1, 2, 3]},
+        )
+    )
+    totals = pd.DataFrame({"of": ["rs"], "kind": ["global"], "region": ["global"], "member": [1], "total": [1.0]})
+    names = {path.name for path in export._write(grid, tmp_path, "rs", {})}
+    assert {"rs.nc", "rs_mean.tif", "rs_mean.png"} == names
+    extras = {"members": Table(totals)}
+    names = {path.name for path in export._write(Table(totals.assign(area_Mkm2=1.0), extras=extras), tmp_path, "b", {})}
+    assert {"b.png", "b.csv", "b.members.csv"} <= names
+    assert "b.members.png" not in names

@@ -148,6 +148,13 @@ def test_an_alias_of_itself_is_found() -> None:
     assert [d.code for d in tree.diagnostics] == ["SQ107"]
 
 
+@pytest.mark.parametrize("text", ["9" * 400, "9" * 5000, "-" + "9" * 400, "0x" + "f" * 300])
+def test_numbers_that_nobody_can_use_do_no_harm(text: str) -> None:
+    root = parse_yaml(Source("x.yaml", text)).root
+    assert isinstance(root, Scalar)
+    assert root.value == text or abs(float(str(root.value))) == float("inf")
+
+
 def test_tags_are_refused() -> None:
     tree = parse_yaml(Source("x.yaml", "a: !!python/object/apply:os.system [ls]"))
     assert [d.code for d in tree.diagnostics] == ["SQ105"]
@@ -158,10 +165,23 @@ def test_tags_are_refused() -> None:
     [
         ("a: b: c\n", 1, 5, "no key can stand here"),
         ("a:\n\t- b\n", 2, 1, "a tab where YAML wants spaces"),
-        ("a: [1, 2\nb: 3\n", 2, 2, "is not closed"),
+        ("a: [1, 2\nb: 3\n", 1, 4, "not closed"),
         ("a: *b\n", 1, 4, "no anchor"),
-        ("a: @b\n", 1, 4, "cannot begin with '@'"),
-        ("a: 'x\nb: 3\n", 2, 4, "a quoted value is not closed"),
+        ("a: @b\n", 1, 4, "cannot begin with `@`"),
+        ("a: 'x\nb: 3\n", 1, 4, "a quote opened here and never closed"),
+        ("a: {b: c\n", 1, 4, "not closed"),
+        ("a: {b: x in [1, 2]}\n", 1, 13, "neither `,` nor `}`"),
+        ("a: {b: ${inputs.c}}\n", 1, 8, "a reference inside brackets needs quotes"),
+        ('a: "x" == y\n', 1, 8, "text after the closing quote"),
+        ("a:\n  b: 1\n c: 2\n", 3, 2, "indented unlike the lines above it"),
+        ("a:\n  b: 1\n  - c\n", 3, 3, "a list item among keys"),
+        ("a:\n  - b\n  c: 1\n", 3, 3, "a key among list items"),
+        ("a: - b\n", 1, 4, "no list item can stand here"),
+        ("a:b\nc: d\n", 1, 2, "no blank after the colon"),
+        ("a: x\nand y\nb: 1\n", 2, 1, "neither `key: value` nor `- item`"),
+        ("a: >x\n  y\n", 1, 5, "comment or line break"),
+        ("a: 1\n\tb: 2\n", 2, 1, "a tab where YAML wants spaces"),
+        ("{a: 1}}\n", 1, 7, "this belongs to nothing above it"),
         ("a: 1\n---\nb: 2\n", 2, 1, "more than one document"),
     ],
 )

@@ -69,7 +69,7 @@ def test_a_block_that_cannot_be_bound_is_not_reported_as_missing_too() -> None:
     text = (
         "datasets:\n  srdb: {kind: table, sorce: x.csv}\nmodels:\n  m: {kind: linear, formula: Rs ~ MAT, data: srdb}\n"
     )
-    assert [f.split(": ")[1][:5] for f in findings(text)] == ["SQ121", "SQ120"]
+    assert [f.split(": ")[1][:5] for f in findings(text)] == ["SQ120"]
 
 
 INPUTS = "inputs:\n  version: {default: v5, choices: [v3, v5]}\n  n: {default: 10, min: 2}\n"

@@ -10,15 +10,15 @@ from soilql.stats import checks
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: checks.vector([[1.0]], "obs"), "SQ710 `obs` has shape (1, 1), expected (n,)"),
-        (lambda: checks.vector([1.0], "obs", 2), "SQ710 `obs` has shape (1,), expected (2,)"),
-        (lambda: checks.vector([1.0, np.nan, np.inf], "obs"), "SQ711 `obs` has 2 missing or infinite values among 3"),
-        (lambda: checks.weight_vector([0.0, 0.0], 2), "SQ712 `weights` must be zero or positive"),
-        (lambda: checks.fractions([0.5, 1.2], "level"), "SQ712 `level` must lie between 0 and 1, got 1.2"),
-        (lambda: checks.fractions(0.0, "level", open_ends=True), "SQ712 `level` must lie strictly between"),
-        (lambda: checks.choice("a", ("b", "c"), "method"), "SQ712 unknown method `a`"),
-        (lambda: checks.whole_number(2.5, "folds", 2), "SQ712 `folds` must be a whole number of at least 2"),
-        (lambda: checks.whole_number(True, "folds", 0), "SQ712 `folds`"),
+        (lambda: checks.vector([[1.0]], "obs"), "SQ811 `obs` has shape (1, 1), expected (n,)"),
+        (lambda: checks.vector([1.0], "obs", 2), "SQ811 `obs` has shape (1,), expected (2,)"),
+        (lambda: checks.vector([1.0, np.nan, np.inf], "obs"), "SQ812 `obs` has 2 missing or infinite values among 3"),
+        (lambda: checks.weight_vector([0.0, 0.0], 2), "SQ813 `weights` must be zero or positive"),
+        (lambda: checks.fractions([0.5, 1.2], "level"), "SQ813 `level` must lie between 0 and 1, got 1.2"),
+        (lambda: checks.fractions(0.0, "level", open_ends=True), "SQ813 `level` must lie strictly between"),
+        (lambda: checks.choice("a", ("b", "c"), "method"), "SQ813 unknown method `a`"),
+        (lambda: checks.whole_number(2.5, "folds", 2), "SQ813 `folds` must be a whole number of at least 2"),
+        (lambda: checks.whole_number(True, "folds", 0), "SQ813 `folds`"),
     ],
 )
 def test_messages(call, message):

@@ -45,13 +45,13 @@ def test_leave_one_group_out_follows_sorted_labels():
     ("call", "code"),
     [
         (lambda: kfold(5, 6, 0), "SQ606"),
-        (lambda: kfold(5, 1, 0), "SQ712"),
+        (lambda: kfold(5, 1, 0), "SQ813"),
         (lambda: grouped_kfold(["a", "b", "a"], 3, 0), "SQ606"),
         (lambda: leave_one_group_out(["a", "a"]), "SQ606"),
-        (lambda: grouped_kfold(["a", None, "b"], 2, 0), "SQ711"),
-        (lambda: grouped_kfold([1.0, np.nan, 2.0], 2, 0), "SQ711"),
-        (lambda: leave_one_group_out(np.array(["2001", "NaT"], dtype="datetime64[Y]")), "SQ711"),
-        (lambda: grouped_kfold(np.array(["a", 1], dtype=object), 2, 0), "SQ710"),
+        (lambda: grouped_kfold(["a", None, "b"], 2, 0), "SQ812"),
+        (lambda: grouped_kfold([1.0, np.nan, 2.0], 2, 0), "SQ812"),
+        (lambda: leave_one_group_out(np.array(["2001", "NaT"], dtype="datetime64[Y]")), "SQ812"),
+        (lambda: grouped_kfold(np.array(["a", 1], dtype=object), 2, 0), "SQ811"),
     ],
 )
 def test_errors(call, code):

@@ -177,17 +177,17 @@ def test_values_without_weight_are_no_support():
 @pytest.mark.parametrize(
     ("call", "code"),
     [
-        (lambda: LeafTable.build([[1.5]]), "SQ710"),
-        (lambda: LeafTable.build([[1]], [[1, 2]]), "SQ710"),
-        (lambda: LeafTable.build([[1]], [[-1]]), "SQ712"),
-        (lambda: LeafTable.build([[1]]).weights([[1, 1]]), "SQ710"),
-        (lambda: LeafTable.build([[1]]).weights([[0]]), "SQ712"),
-        (lambda: LeafTable.build([[1]]).weights([[9]]), "SQ712"),
-        (lambda: weighted_quantiles([[1.0, 1.0]], [1.0], [0.5]), "SQ710"),
-        (lambda: weighted_quantiles([[1.0, -1.0]], [1.0, 2.0], [0.5]), "SQ712"),
-        (lambda: weighted_quantiles([[1.0]], [1.0], [1.5]), "SQ712"),
-        (lambda: weighted_quantiles([[1.0]], [1.0], [0.5], "type-9"), "SQ712"),
-        (lambda: weighted_quantiles([[1.0, 1.0]], [1.0, np.nan], [0.5]), "SQ711"),
+        (lambda: LeafTable.build([[1.5]]), "SQ811"),
+        (lambda: LeafTable.build([[1]], [[1, 2]]), "SQ811"),
+        (lambda: LeafTable.build([[1]], [[-1]]), "SQ813"),
+        (lambda: LeafTable.build([[1]]).weights([[1, 1]]), "SQ811"),
+        (lambda: LeafTable.build([[1]]).weights([[0]]), "SQ813"),
+        (lambda: LeafTable.build([[1]]).weights([[9]]), "SQ813"),
+        (lambda: weighted_quantiles([[1.0, 1.0]], [1.0], [0.5]), "SQ811"),
+        (lambda: weighted_quantiles([[1.0, -1.0]], [1.0, 2.0], [0.5]), "SQ813"),
+        (lambda: weighted_quantiles([[1.0]], [1.0], [1.5]), "SQ813"),
+        (lambda: weighted_quantiles([[1.0]], [1.0], [0.5], "type-9"), "SQ813"),
+        (lambda: weighted_quantiles([[1.0, 1.0]], [1.0, np.nan], [0.5]), "SQ812"),
     ],
 )
 def test_errors(call, code):

@@ -71,5 +71,5 @@ def test_root_fraction_error_against_simulation():
 
 
 def test_unknown_equation():
-    with pytest.raises(SoilqlError, match="SQ712"):
+    with pytest.raises(SoilqlError, match="SQ813"):
         h.rh_from_rs(RS, "subke")

@@ -38,7 +38,7 @@ def test_factors():
 
 
 def test_errors():
-    with pytest.raises(SoilqlError, match="SQ712"):
+    with pytest.raises(SoilqlError, match="SQ813"):
         fit_log_scale(ExpPolynomial(T, 1), RS - 279, ["a", "b"])
-    with pytest.raises(SoilqlError, match="SQ710"):
+    with pytest.raises(SoilqlError, match="SQ811"):
         duan_smearing([])

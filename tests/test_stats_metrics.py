@@ -90,15 +90,15 @@ def test_coverage_counts_ends_and_weighs():
 @pytest.mark.parametrize(
     ("call", "code"),
     [
-        (lambda: metrics.r2([1.0, np.nan], [1.0, 2.0]), "SQ711"),
-        (lambda: metrics.rmse([1.0, 2.0], [1.0, np.inf]), "SQ711"),
-        (lambda: metrics.mae([1.0, 2.0], [1.0]), "SQ710"),
-        (lambda: metrics.bias([], []), "SQ710"),
-        (lambda: metrics.r2([1.0, 2.0], [1.0, 2.0], [1.0, -1.0]), "SQ712"),
-        (lambda: metrics.pinball_loss([1.0], [[1.0]], [1.5]), "SQ712"),
-        (lambda: metrics.coverage([1.0], [2.0], [0.0]), "SQ712"),
-        (lambda: metrics.coverage([1.0], [np.nan], [0.0]), "SQ711"),
-        (lambda: metrics.fold_r2([1.0, 2.0], [1.0, 2.0], [0]), "SQ710"),
+        (lambda: metrics.r2([1.0, np.nan], [1.0, 2.0]), "SQ812"),
+        (lambda: metrics.rmse([1.0, 2.0], [1.0, np.inf]), "SQ812"),
+        (lambda: metrics.mae([1.0, 2.0], [1.0]), "SQ811"),
+        (lambda: metrics.bias([], []), "SQ811"),
+        (lambda: metrics.r2([1.0, 2.0], [1.0, 2.0], [1.0, -1.0]), "SQ813"),
+        (lambda: metrics.pinball_loss([1.0], [[1.0]], [1.5]), "SQ813"),
+        (lambda: metrics.coverage([1.0], [2.0], [0.0]), "SQ813"),
+        (lambda: metrics.coverage([1.0], [np.nan], [0.0]), "SQ812"),
+        (lambda: metrics.fold_r2([1.0, 2.0], [1.0, 2.0], [0]), "SQ811"),
     ],
 )
 def test_nothing_is_dropped_in_silence(call, code):

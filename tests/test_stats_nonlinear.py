@@ -306,14 +306,14 @@ def test_same_seed_same_fit():
 @pytest.mark.parametrize(
     ("kwargs", "code"),
     [
-        ({"starts": {"q": 1.0}}, "SQ712"),
-        ({"starts": {"b": 9.0}, "bounds": {"b": (0, 1)}}, "SQ712"),
-        ({"bounds": {"b": (1, 1)}}, "SQ712"),
-        ({"bounds": {"q": (0, 1)}}, "SQ712"),
-        ({"linear": ["q"]}, "SQ712"),
-        ({"linear": ["b"]}, "SQ712"),
-        ({"weights": np.ones(3)}, "SQ710"),
-        ({"n_starts": -1}, "SQ712"),
+        ({"starts": {"q": 1.0}}, "SQ813"),
+        ({"starts": {"b": 9.0}, "bounds": {"b": (0, 1)}}, "SQ813"),
+        ({"bounds": {"b": (1, 1)}}, "SQ813"),
+        ({"bounds": {"q": (0, 1)}}, "SQ813"),
+        ({"linear": ["q"]}, "SQ813"),
+        ({"linear": ["b"]}, "SQ813"),
+        ({"weights": np.ones(3)}, "SQ811"),
+        ({"n_starts": -1}, "SQ813"),
     ],
 )
 def test_errors(kwargs, code):
@@ -323,5 +323,5 @@ def test_errors(kwargs, code):
 
 
 def test_missing_observations_raise():
-    with pytest.raises(SoilqlError, match="SQ711"):
+    with pytest.raises(SoilqlError, match="SQ812"):
         fit_nonlinear(ExpPolynomial(T, 1), np.where(T > 27, np.nan, RS), ["a", "b"])

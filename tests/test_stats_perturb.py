@@ -71,7 +71,7 @@ def test_vcov_does_not_depend_on_units(fit):
 
 
 def test_errors(fit):
-    with pytest.raises(SoilqlError, match="SQ712"):
+    with pytest.raises(SoilqlError, match="SQ813"):
         draw_parameters(fit, "profile", 10, 0)
     short = fit_nonlinear(ExpPolynomial(T[:2], 1), RS[:2], ["a", "b"])
     with pytest.raises(SoilqlError, match="SQ803"):

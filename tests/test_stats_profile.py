@@ -106,12 +106,12 @@ def test_tau_is_a_line_for_linear_models_and_increases(fit):
     tau = profile_tau(fit, "b", fit.estimates[1] + fit.se[1] * np.linspace(-3, 3, 13))
     assert np.all(np.diff(tau) > 0)
     assert tau[6] == 0.0
-    with pytest.raises(SoilqlError, match="SQ712"):
+    with pytest.raises(SoilqlError, match="SQ813"):
         profile_tau(fit, "q", np.array([1.0]))
 
 
 def test_errors(fit):
-    with pytest.raises(SoilqlError, match="SQ712"):
+    with pytest.raises(SoilqlError, match="SQ813"):
         profile_intervals(fit, 1.0)
-    with pytest.raises(SoilqlError, match="SQ712"):
+    with pytest.raises(SoilqlError, match="SQ813"):
         profile_intervals(fit, 0.95, method="wald")

@@ -124,14 +124,14 @@ def test_bilinear_takes_a_stack_of_fields():
 @pytest.mark.parametrize(
     ("call", "code"),
     [
-        (lambda: sphere.cell_areas([0, 91], [0, 1]), "SQ712"),
-        (lambda: sphere.cell_areas([0, 1, 0], [0, 1]), "SQ712"),
-        (lambda: sphere.cell_areas([0, 1], [0, 361]), "SQ712"),
-        (lambda: sphere.edges_from_centres([1.0]), "SQ712"),
-        (lambda: sphere.nearest_cells([95.0], [0.0], [0, 1], [0, 1]), "SQ712"),
-        (lambda: sphere.nearest_cells([np.nan], [0.0], [0, 1], [0, 1]), "SQ711"),
-        (lambda: sphere.nearest_cells([0.0], [0.0], [0, 1], np.arange(0, 361.0)), "SQ712"),
-        (lambda: sphere.bilinear_weights([0.0], [0.0, 1.0], [0, 1], [0, 1]), "SQ710"),
+        (lambda: sphere.cell_areas([0, 91], [0, 1]), "SQ813"),
+        (lambda: sphere.cell_areas([0, 1, 0], [0, 1]), "SQ813"),
+        (lambda: sphere.cell_areas([0, 1], [0, 361]), "SQ813"),
+        (lambda: sphere.edges_from_centres([1.0]), "SQ813"),
+        (lambda: sphere.nearest_cells([95.0], [0.0], [0, 1], [0, 1]), "SQ813"),
+        (lambda: sphere.nearest_cells([np.nan], [0.0], [0, 1], [0, 1]), "SQ812"),
+        (lambda: sphere.nearest_cells([0.0], [0.0], [0, 1], np.arange(0, 361.0)), "SQ813"),
+        (lambda: sphere.bilinear_weights([0.0], [0.0, 1.0], [0, 1], [0, 1]), "SQ811"),
     ],
 )
 def test_errors(call, code):

@@ -45,5 +45,5 @@ def test_many_breaks_need_more_bits():
     ("breaks", "closed"), [([2, 2], "left"), ([], "left"), ([17, 2], "left"), ([2], "both"), ([2, 3], ["left"])]
 )
 def test_errors(breaks, closed):
-    with pytest.raises(SoilqlError, match="SQ71"):
+    with pytest.raises(SoilqlError, match="SQ81"):
         cut_codes(X, breaks, closed)

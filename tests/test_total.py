@@ -90,7 +90,7 @@ def test_bands_share_out_the_globe() -> None:
 
 @pytest.mark.parametrize("bands", ["[10]", "[10, 0]", "[-100, 90]", "7", "-5"])
 def test_bands_that_make_no_sense(bands: str) -> None:
-    with pytest.raises(SoilqlError, match="SQ112"):
+    with pytest.raises(SoilqlError, match="SQ126"):
         total(f"bands: {bands}", rs=half_degree())
 
 
@@ -146,7 +146,7 @@ def test_the_interval_is_that_of_the_ensemble_totals() -> None:
     assert row["total_lower"] == pytest.approx(110 * GLOBE * 1e-9)
     assert row["total_upper"] == pytest.approx(130 * GLOBE * 1e-9)
     assert row["total_q05"] == pytest.approx(50 * GLOBE * 1e-9)
-    assert row["interval_source"] == "0.5 of the totals of 5 single trees"
+    assert row["interval_source"] == "50 % of the totals of 5 single trees"
     members = found.extras["members"].frame
     np.testing.assert_allclose(members["total"], np.arange(100, 150, 10) * GLOBE * 1e-9)
 
@@ -179,3 +179,50 @@ def test_a_grid_without_values_is_said_so() -> None:
     found = total(rs=half_degree(np.nan))
     assert np.isnan(found.frame["total"].to_numpy()).all()
     assert "SQ706" in [note.code for note in found.notes]
+
+
+def test_zones_and_bands_are_each_what_their_own_cells_add_up_to() -> None:
+    rng = np.random.default_rng(2)
+    values = np.where(rng.random((360, 720)) < 0.3, np.nan, rng.gamma(2.0, 300.0, (360, 720)))
+    z = np.where(rng.random((360, 720)) < 0.2, np.nan, rng.normal(size=(360, 720)))
+    data = half_degree(values).data.assign(z=(("lat", "lon"), z))
+    frame = total("by: zones\nbands: [-60, 0, 60]\non: both", of="both.Rs", zones=North(), both=Grid(data)).frame
+    found = frame.set_index("region")["total"]
+    lat = data["lat"].to_numpy()[:, None] + np.zeros(720)
+    cells = {
+        "global": np.ones_like(z, bool), "south": z <= 0, "north": z > 0,
+        "60°S to 0°": (lat > -60) & (lat < 0), "0° to 60°N": (lat > 0) & (lat < 60),
+    }  # fmt: skip
+    assert list(found.index) == list(cells)
+    for region, inside in cells.items():
+        alone = total(rs=half_degree(np.where(inside, values, np.nan))).frame
+        assert found[region] == alone.loc[0, "total"]
+
+
+def test_fluxes_on_different_grids_stand_in_the_order_they_were_named() -> None:
+    lat, lon = np.arange(85.0, -90, -10), np.arange(-175.0, 180, 10)
+    coarse = Grid(
+        xr.Dataset({"Rh": (("lat", "lon"), np.full((18, 36), 3.0), {"units": FLUX})}, {"lat": lat, "lon": lon})
+    )
+    frame = total(of="[rs, coarse, twice]", rs=half_degree(), coarse=coarse, twice=half_degree(2.0)).frame
+    assert frame["of"].tolist() == ["rs", "coarse", "twice"]
+    np.testing.assert_allclose(frame["total"], np.array([1, 3, 2]) * GLOBE * 1e-9, rtol=1e-9)
+
+
+def test_members_in_blocks_have_the_same_totals() -> None:
+    whole = total(rs=ensemble())
+    parts = total(rs=ensemble(chunks={"member": 2, "lat": 50}), resources=Resources(memory=1 << 20, workers=2))
+    assert parts.frame.equals(whole.frame)
+    assert parts.extras["members"].frame.equals(whole.extras["members"].frame)
+
+
+def test_the_headline_is_the_global_total() -> None:
+    from soilql.steps.total import headline
+
+    found = headline(total("bands: 90\ninterval: 0.5", rs=ensemble()))
+    # 100 g C m-2 over 510.0656 million km2; quartiles of the members as above.
+    assert found == ["rs global 51.01 Pg C yr-1 [56.11, 66.31]"]
+    assert headline(total(of="[rs, twice]", rs=half_degree(), twice=half_degree(2.0))) == [
+        "rs    global 0.5101 Pg C yr-1",
+        "twice global 1.02 Pg C yr-1",
+    ]

@@ -26,11 +26,14 @@ class Scope:
         True when there may be more names than these, so that an unknown one is no error.
     absent : str
         What an unknown name is not, such as "neither a column of `training` nor a parameter of `rs`".
+    hint : str
+        How to mend an unknown name that is like no known one.
     """
 
     names: Mapping[str, ValueType] = field(default_factory=dict)
     open: bool = False
     absent: str = ""
+    hint: str = ""
 
 
 def check(
@@ -63,7 +66,7 @@ def check(
     >>> scope = Scope({"T": "number"}, absent="not a column of `training`")
     >>> for found in check(parse_expression('expp(Tm) > "a"'), scope, "boolean"):
     ...     print(found.code, found.message, "|", found.help)
-    SQ202 unknown function `expp` | did you mean `exp` or `expm1`?
+    SQ202 unknown function `expp` | did you mean `exp`?
     SQ201 unknown name `Tm` | did you mean `T`?
     """
     checker = _Checker(expression, scope, _algebra_nodes(expression.root) if linear else set(), linear)
@@ -151,6 +154,7 @@ class _Checker:
             self.add("SQ201", f"`{node.name}` is a function, not a value", node, self.scope.absent, help)
         elif not self.scope.open:
             help = did_you_mean(node.name, [*self.scope.names, *CONSTANTS, "true", "false"])
+            help = help or self.scope.hint
             self.add("SQ201", f"unknown name {ast.quoted_name(node.name)}", node, self.scope.absent, help)
         return "unknown"
 

@@ -67,7 +67,7 @@ def differentiate(node: Node, name: str, expression: Expression | None = None) -
     Raises
     ------
     SoilqlError
-        SQ112 where the name stands inside something without a derivative, such as `floor` or a condition.
+        SQ402 where the name stands inside something without a derivative, such as `floor` or a condition.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def differentiate(node: Node, name: str, expression: Expression | None = None) -
             message = f"no derivative with respect to {ast.quoted_name(name)}"
             label = f"`{current.function}` has none" if isinstance(current, ast.Call) else "a step has none"
             help = "choose between smooth pieces with `min`, `max` or `clip`, or keep parameters out of it"
-            raise SoilqlError(Diagnostic("SQ112", message, span, label, help))
+            raise SoilqlError(Diagnostic("SQ402", message, span, label, help))
         return derived
 
     return ast.fold(node, combine) or ZERO
@@ -258,7 +258,7 @@ def compile_model(rhs: Node | Expression, params: Sequence[str]) -> CompiledMode
     Raises
     ------
     SoilqlError
-        SQ112 where a parameter stands inside something without a derivative.
+        SQ402 where a parameter stands inside something without a derivative.
 
     Examples
     --------

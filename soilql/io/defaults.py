@@ -47,9 +47,9 @@ def units(sources: Sequence[DataSource]) -> dict[str, str]:
     return found
 
 
-def known_columns(sources: Sequence[DataSource]) -> Schema:
-    """Return the columns that the registry lists; open where a source is a file of the user's own."""
-    listed = entries(sources)
+def known_columns(sources: Sequence[DataSource], kind: str) -> Schema:
+    """Return the columns that the registry lists; open where a source is the user's own or of another kind."""
+    listed = {name: entry for name, entry in entries(sources).items() if entry.kind == kind}
     columns: dict[str, Variable] = {}
     for entry in listed.values():
         for name, variable in entry.variables.items():

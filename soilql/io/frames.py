@@ -109,7 +109,7 @@ class Columns(Mapping[str, Array]):
         """
         if source not in self._raw.cells:
             message = f"the table has no column `{source}`"
-            raise SoilqlError(Diagnostic("SQ704", message, None, help=did_you_mean(source, self._raw.cells)))
+            raise SoilqlError(Diagnostic("SQ704", message, None, help=self.hint(source)))
         old = from_unit or self._raw_units.get(source) or unit
         wanted = type or ("number" if unit is not None else None)
         values = self._as_type(source, wanted, [*self._codes, *missing])[self._rows]

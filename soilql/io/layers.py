@@ -256,6 +256,8 @@ def find_layer(name: str, layers: Sequence[Layer], span: Span | None = None) -> 
 
 def unreadable(path: Path, error: BaseException, span: Span | None = None) -> SoilqlError:
     """Return the error for a gridded file that cannot be opened or read."""
-    reason = " ".join(str(error).split()) or type(error).__name__
+    # The text of a system's error ends with the whole path.
+    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    reason = " ".join(words.split()) or type(error).__name__
     message = f"`{path.name}` is truncated, damaged or of another format: {reason}"
     return SoilqlError(Diagnostic("SQ702", message, span, help="fetch the file again"))

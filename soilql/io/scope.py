@@ -55,7 +55,8 @@ def check_conversion(old: str | None, new: str | None, span: Span) -> Iterable[D
         conversion(old, new)
     except UnitError as error:
         if not error.end:
-            yield Diagnostic("SQ302", error.message, span, help=error.help)
+            help = error.help or "`unit` is the unit wanted, `from_unit` that of the data; one of them is wrong"
+            yield Diagnostic("SQ302", error.message, span, help=help)
 
 
 def result_type(expression: Expression, columns: Schema) -> str:

@@ -161,11 +161,11 @@ def _unused(params: Params, block: Block) -> Iterator[Diagnostic]:
     for i, name in enumerate(params.known):
         if name not in used:
             place = block.span("params", i if isinstance(params.params, list) else name)
-            yield Diagnostic("SQ207", f"the formula does not use the parameter `{name}`", place, help="leave it out")
+            yield Diagnostic("SQ401", f"the formula does not use the parameter `{name}`", place, help="leave it out")
     for name in params.constants:
         if name not in used:
             place = block.span("constants", name)
-            yield Diagnostic("SQ207", f"the formula does not use the constant `{name}`", place, help="leave it out")
+            yield Diagnostic("SQ209", f"the formula does not use the constant `{name}`", place, help="leave it out")
 
 
 def _underivable(params: Params) -> Iterator[Diagnostic]:

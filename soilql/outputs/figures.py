@@ -19,6 +19,9 @@ INK = "#1f2933"
 MUTED = "#66727f"
 ACCENT = "#2a6f97"
 DPI = 200
+#: Panels of totals side by side, and the greatest height of a figure of them in inches: 8000 pixels.
+ACROSS = 4
+TALLEST = 40.0
 #: More points than this are shown as hexagons coloured by their number.
 MAX_POINTS = 3000
 
@@ -150,11 +153,13 @@ def _alpha(values: np.ndarray[Any, Any]) -> float:
 def write_bars(table: Table, path: Path, title: str = "") -> None:
     """Draw totals as bars with their intervals, the whole first, one panel a quantity.
 
+    Of a table too long for a picture the first rows of each quantity are drawn, and the panel says so.
+
     Parameters
     ----------
     table : Table
         Result of a total: columns ``of``, ``kind``, ``region``, ``total`` and, where there are intervals,
-        ``total_lower`` and ``total_upper``.
+        ``total_lower`` and ``total_upper``; ``time`` where there is one.
     path : Path
         The PNG file.
     title : str
@@ -167,18 +172,31 @@ def write_bars(table: Table, path: Path, title: str = "") -> None:
     """
     frame = table.frame
     names = list(dict.fromkeys(frame["of"]))
-    tallest = max((int((frame["of"] == name).sum()) for name in names), default=1)
-    figure = new_figure(0.6 + 4.6 * max(1, len(names)), 1.3 + 0.34 * max(2, tallest))
+    panels = ACROSS * int(TALLEST / _height(2))
+    if len(names) > panels:
+        title = f"{title} (the first {panels} of {len(names):,})"
+    names = names[:panels]
+    columns = min(ACROSS, max(1, len(names)))
+    rows = -(-max(1, len(names)) // columns)
+    longest = max((int((frame["of"] == name).sum()) for name in names), default=1)
+    most = next(n for n in range(max(2, longest), 1, -1) if n == 2 or rows * _height(n) <= TALLEST)
+    figure = new_figure(0.6 + 4.6 * columns, rows * _height(most))
     unit = table.units.get("total", "")
     for i, name in enumerate(names):
-        axes = figure.add_subplot(1, len(names), i + 1)
-        _bars(axes, frame[frame["of"] == name])
-        axes.set_title(str(name), fontsize=10, color=INK, loc="left")
+        axes = figure.add_subplot(rows, columns, i + 1)
+        part = frame[frame["of"] == name]
+        _bars(axes, part.iloc[:most])
+        shown = str(name) if len(part) <= most else f"{name}: the first {most} of {len(part):,} rows"
+        axes.set_title(shown, fontsize=10, color=INK, loc="left")
         axes.set_xlabel(f"total ({pretty_unit(unit)})" if unit else "total", fontsize=9, color=INK)
     if title:
         figure.suptitle(title, fontsize=13, color=INK, x=0.02, ha="left")
     figure.tight_layout()
     save(figure, path)
+
+
+def _height(bars: int) -> float:
+    return 1.3 + 0.34 * bars
 
 
 def _bars(axes: Axes, frame: pd.DataFrame) -> None:
@@ -198,7 +216,8 @@ def _bars(axes: Axes, frame: pd.DataFrame) -> None:
     for i, value in enumerate(total):
         text = f"{value:.3g}" if np.isfinite(value) else "no value"
         axes.text(max(ends[i], 0.0) + 0.015 * reach, i, text, va="center", fontsize=8, color=INK)
-    axes.set_yticks(at, [str(region) for region in frame["region"]])
+    labels = frame["region"].astype(str) + (", " + frame["time"].astype(str) if "time" in frame else "")
+    axes.set_yticks(at, labels.tolist())
     axes.invert_yaxis()
     axes.axvline(0, color=MUTED, linewidth=0.6)
     axes.set_xlim(min(0.0, float(np.nanmin(total, initial=0.0))) * 1.05, reach * 1.15 or 1.0)

@@ -25,7 +25,7 @@ def write_grid(grid: Grid, folder: Path, stem: str, provenance: Mapping[str, str
     stem : str
         ``<stem>.nc`` and ``<stem>_<variable>.tif``.
     provenance : mapping of str to str
-        Facts kept in each file, such as the hash of the spec and the version of soilql. A clock time would make two
+        Facts kept in each file, such as the key of the node and the version of soilql. A clock time would make two
         runs differ.
 
     Returns
@@ -44,7 +44,7 @@ def write_grid(grid: Grid, folder: Path, stem: str, provenance: Mapping[str, str
     >>> import numpy as np, xarray as xr
     >>> data = xr.Dataset({"Rs": (("lat", "lon"), np.ones((2, 3), "f4"))}, {"lat": [0.5, -0.5], "lon": [0.5, 1.5, 2.5]})
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     [path.name for path in write_grid(Grid(data), Path(folder), "rs", {"spec_sha256": "ab"})]
+    ...     [path.name for path in write_grid(Grid(data), Path(folder), "rs", {"key": "ab"})]
     ['rs.nc', 'rs_Rs.tif']
     """
     path = folder / f"{stem}.nc"

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
     from soilql.outputs.projection import Frame
 
-#: Pixels across the map itself; a finer grid is averaged down to about this many columns.
-PIXELS = 1800
+#: Pixels across the map itself, of a picture 9 inches wide; a much finer grid is averaged
+#: to no less.
+PIXELS = 1640
 _SEA = "#eef1f4"
 
 
-def write_map(grid: Grid, variable: str, path: Path, title: str, total: str | None = None) -> None:
+def write_map(grid: Grid, variable: str, path: Path, name: str) -> None:
     """Draw one variable of a grid.
 
     Parameters
@@ -35,10 +36,8 @@ def write_map(grid: Grid, variable: str, path: Path, title: str, total: str | No
         ``attrs["labels"]``.
     path : Path
         The PNG file.
-    title : str
-        Above the map.
-    total : str, optional
-        A line below the map, such as ``91.2 Pg C yr-1``.
+    name : str
+        What the map is of, such as ``rs.mean``; stands beside the title, which is the variable's long name.
 
     Raises
     ------
@@ -60,15 +59,20 @@ def write_map(grid: Grid, variable: str, path: Path, title: str, total: str | No
     mappable = _draw(axes, image, frame, coarse[variable])
     _graticule(axes, frame)
     _colourbar(figure, mappable, coarse[variable], tall)
-    axes.set_title(title, color=INK, fontsize=13, pad=10, loc="left")
-    if total:
-        figure.text(0.96, 0.14 / tall, total, ha="right", va="bottom", fontsize=9, color=MUTED)
+    axes.set_title(_title(coarse[variable], name), color=INK, fontsize=13, pad=10, loc="left", wrap=True)
+    figure.text(0.96, 0.14 / tall, name, ha="right", va="bottom", fontsize=9, color=MUTED)
     save(figure, path)
+
+
+def _title(data: xr.DataArray, name: str) -> str:
+    title = str(data.attrs.get("long_name", name))
+    # A sentence begins with a capital; an expression keeps its own.
+    return title[0].upper() + title[1:] if title.partition(" ")[0].isalpha() else title
 
 
 def _coarsened(data: xr.Dataset, variable: str) -> xr.Dataset:
     values = data[variable]
-    factor = max(1, -(-max(values.sizes["lat"], values.sizes["lon"]) // PIXELS))
+    factor = max(1, max(values.sizes["lat"], values.sizes["lon"]) // PIXELS)
     if values.attrs.get("categorical"):
         thin = data.isel(lat=slice(factor // 2, None, factor), lon=slice(factor // 2, None, factor))
     else:
@@ -101,6 +105,7 @@ def _sampled(
 
 def _draw(axes: Axes, image: np.ndarray[Any, Any], frame: Frame, data: xr.DataArray) -> Any:
     import numpy as np
+    from matplotlib.cm import ScalarMappable
     from matplotlib.patches import Polygon
 
     colours, norm = _colours(data)
@@ -111,9 +116,10 @@ def _draw(axes: Axes, image: np.ndarray[Any, Any], frame: Frame, data: xr.DataAr
         np.column_stack(frame.outline()), closed=True, facecolor=_SEA, edgecolor=MUTED, linewidth=0.6, zorder=0
     )
     axes.add_patch(border)
-    mappable = axes.imshow(
-        np.ma.masked_invalid(image), extent=extent, cmap=colours, norm=norm, interpolation="nearest", zorder=1
-    )
+    mappable = ScalarMappable(norm, colours)
+    # Painted here and not by imshow, which would resample the numbers at several times the cost.
+    painted = np.asarray(mappable.to_rgba(np.ma.masked_invalid(image), bytes=True))
+    axes.imshow(painted, extent=extent, interpolation="nearest", zorder=1)
     valid = np.isfinite(image)
     if valid.any() and not valid.all():
         axes.contour(valid[::-1].astype(float), levels=[0.5], extent=extent, colors=MUTED, linewidths=0.25, zorder=2)
@@ -209,9 +215,7 @@ def _colourbar(figure: Figure, mappable: Any, data: xr.DataArray, tall: float) -
         bar = figure.colorbar(mappable, cax=place, orientation="horizontal", extend=_extend(mappable, data))
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8, colors=INK, width=0.5)
-    name = str(data.attrs.get("long_name", data.name))
-    unit = data.attrs.get("units")
-    bar.set_label(f"{name} ({pretty_unit(str(unit))})" if unit else name, fontsize=9, color=INK)
+    bar.set_label(pretty_unit(str(data.attrs.get("units", ""))), fontsize=9, color=INK)
 
 
 def _category_labels(data: xr.DataArray, codes: np.ndarray[Any, Any]) -> list[str]:

@@ -70,7 +70,8 @@ def equal_earth_inverse(x: Any, y: Any) -> tuple[Floats, Floats]:
     >>> round(float(lat), 9), round(float(lon), 9)
     (48.2, -16.4)
     """
-    x, y = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
+    # A row of pixels has one latitude: what depends on y alone is not repeated for each x.
+    x, y = np.asarray(x, float), np.asarray(y, float)
     theta = np.clip(y / _A[0], -1.2, 1.2)
     for _ in range(12):
         value, slope = _polynomial(theta)

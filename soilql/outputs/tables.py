@@ -19,7 +19,8 @@ def write_table(table: Table, folder: Path, stem: str, provenance: Mapping[str, 
     Parameters
     ----------
     table : Table
-        What to write. Numbers are written so that they read back the same.
+        What to write. In the CSV file, numbers have nine digits, which is all of a float32; in the Parquet file they
+        have them all.
     folder : Path
         Where to write; made where it is missing.
     stem : str
@@ -71,7 +72,7 @@ def write_table(table: Table, folder: Path, stem: str, provenance: Mapping[str, 
 
 
 def _to_csv(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+    frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8", float_format="%.9g")
 
 
 def _arrow(frame: pd.DataFrame, units: Mapping[str, str], provenance: Mapping[str, str]) -> Any:

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
 
-#: Side of the tiles of the files written; windows are made of whole tiles.
+#: Longest side of the tiles of the files written; windows are made of whole tiles.
 TILE = 256
 #: Largest number of values of all variables together that one window holds.
-MAX_VALUES = 1 << 25
+MAX_VALUES = 1 << 24
 
 Window: TypeAlias = tuple[slice, slice]
 
@@ -33,17 +33,25 @@ def windows(data: xr.Dataset) -> Iterator[Window]:
     [(slice(0, 300, None), slice(0, 200, None))]
     """
     rows, columns = int(data.sizes["lat"]), int(data.sizes["lon"])
+    tall, wide = tile(rows), tile(columns)
     layers = max(1, sum(variable.size // max(1, rows * columns) for variable in data.data_vars.values()))
-    cells = max(TILE * TILE, MAX_VALUES // layers)
-    width = min(_tiles(columns), max(TILE, cells // TILE // TILE * TILE))
-    height = min(_tiles(rows), max(TILE, cells // width // TILE * TILE))
+    cells = max(tall * wide, MAX_VALUES // layers)
+    width = min(columns, max(1, cells // tall // wide) * wide)
+    height = max(1, cells // width // tall) * tall
     for top in range(0, rows, height):
         for left in range(0, columns, width):
             yield slice(top, min(top + height, rows)), slice(left, min(left + width, columns))
 
 
-def _tiles(cells: int) -> int:
-    return -(-cells // TILE) * TILE
+def tile(cells: int) -> int:
+    """Return the side of the tiles that an axis of so many cells is cut into, evenly: what lies beyond it is waste.
+
+    Examples
+    --------
+    >>> tile(360), tile(720), tile(100), tile(43200)
+    (180, 240, 100, 256)
+    """
+    return -(-cells // -(-cells // TILE))
 
 
 def read(data: xr.Dataset, window: Window) -> dict[str, np.ndarray[Any, Any]]:

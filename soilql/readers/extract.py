@@ -80,11 +80,13 @@ def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
             yield _no_role(params, block, missing)
     owners: dict[str, str] = {} if sites is None else dict.fromkeys(sites.variables, str(params.at.block))
     for i, (ref, grid) in enumerate(zip(params.from_, grids, strict=True)):
+        twice: dict[str, list[str]] = {}
         for name in (*(OWN if i == 0 else ()), *(() if grid is None else grid.variables)):
             if name in OWN or _is_wanted(params, name):
                 if name in owners:
-                    yield _collision(block, name, owners[name], str(ref), i)
+                    twice.setdefault(owners[name], []).append(name)
                 owners[name] = str(ref)
+        yield from (_collision(block, names, owner, str(ref), i) for owner, names in twice.items())
     if all(grid is not None and not grid.open for grid in grids):
         known = [name for grid in grids if grid is not None for name in grid.variables]
         for i, name in enumerate(params.variables or ()):
@@ -98,11 +100,12 @@ def _no_role(params: Params, block: Block, missing: list[str]) -> Diagnostic:
     return Diagnostic("SQ704", message, block.span("at"), help=help)
 
 
-def _collision(block: Block, name: str, owner: str, other: str, i: int) -> Diagnostic:
-    message = f"both `{owner}` and `{other}` have `{name}`"
+def _collision(block: Block, names: list[str], owner: str, other: str, i: int) -> Diagnostic:
+    listed = ", ".join(f"`{name}`" for name in names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    message = f"both `{owner}` and `{other}` have {listed}"
     help = (
         "name all grids in one `extract`"
-        if name in OWN
+        if set(names) <= set(OWN)
         else f"leave one out with `select` in `{owner}` or `variables` here, or rename it under `columns` of the table "
         "or `variables` of the grid"
     )
@@ -148,7 +151,7 @@ def _grids(params: Params, ctx: Context, table: Table) -> list[Grid]:
         names = [str(name) for name in grid.data.data_vars if _is_wanted(params, str(name))]
         for name in (*names, *(OWN if i == 0 else ())):
             if name in owners:
-                raise SoilqlError(_collision(ctx.block, name, owners[name], str(ref), i))
+                raise SoilqlError(_collision(ctx.block, [name], owners[name], str(ref), i))
             owners[name] = str(ref)
         if names:
             grids.append(grid.select(names))

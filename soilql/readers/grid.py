@@ -107,7 +107,7 @@ def describe(params: Params) -> str:
 
 def _known(params: Params) -> Schema:
     """Return the variables before derived ones."""
-    listed = defaults.known_columns(params.source)
+    listed = defaults.known_columns(params.source, "grid")
     if not params.variables:
         return listed
     found = {}
@@ -130,7 +130,7 @@ def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
     """Yield what is wrong with names, units and the data set's name."""
     params: Params = block.params
     yield from defaults.check_sources(block, params.source, "grid")
-    listed = defaults.known_columns(params.source)
+    listed = defaults.known_columns(params.source, "grid")
     what = f"not a variable of {' or '.join(f'`{source}`' for source in params.source)}"
     for name, variable in params.variables.items():
         wanted = variable.from_ or name

@@ -28,7 +28,9 @@ class Column(Base):
 
     SHORTHAND = "from"
 
-    from_: ColumnName | None = param(None, doc="column it is a copy of, which it replaces")
+    from_: ColumnName | None = param(
+        None, doc="column it is a copy of, which it replaces; default: the one of the same name"
+    )
     expr: Expr | None = param(None, doc="expression over columns of the file and new columns above it")
     unit: UnitText | None = param(None, doc="unit of the new column; a copy is converted to it")
     from_unit: UnitText | None = param(
@@ -39,9 +41,13 @@ class Column(Base):
     )
     missing: list[str] | None = param(None, doc="values that mean missing in this column, besides the table's")
 
+    def source(self, name: str) -> str | None:
+        """Return the column that the new column of some name is a copy of; None for an expression."""
+        return None if self.expr is not None else str(self.from_ or name)
+
     def __post_init__(self) -> None:
-        if (self.from_ is None) == (self.expr is None):
-            raise ValueError("a column needs either `from` or `expr`", "expr")
+        if self.from_ is not None and self.expr is not None:
+            raise ValueError("a column has either `from` or `expr`, not both", "expr")
         if self.expr is not None and (self.from_unit or self.missing):
             raise ValueError("`from_unit` and `missing` go with `from`, not with `expr`", "expr")
 
@@ -104,7 +110,7 @@ def _environment(params: Params, raw: Schema, until: str | None = None) -> Schem
         if name == until:
             break
         here = Schema(variables, raw.open)
-        source = raw.variables.get(column.from_ or "", Variable())
+        source = raw.variables.get(column.source(name) or "", Variable())
         kind = result_type(column.expr, here) if column.expr is not None else source.type
         unit = column.unit or (column.from_unit or source.unit if column.expr is None else None)
         variables[name] = Variable(column.type or kind, unit, source.description if column.expr is None else "")
@@ -113,7 +119,7 @@ def _environment(params: Params, raw: Schema, until: str | None = None) -> Schem
 
 def _result(params: Params, everything: Schema) -> Schema:
     """Return the columns and roles of the result."""
-    replaced = {column.from_ for column in params.columns.values()} - set(params.columns)
+    replaced = _replaced(params)
     variables = {name: v for name, v in everything.variables.items() if name not in replaced}
     roles = {role: final_name(params, name) for role, name in params.roles.items()}
     is_open = everything.open
@@ -126,6 +132,12 @@ def _result(params: Params, everything: Schema) -> Schema:
         variables = {name: variables.get(name, Variable()) for name in kept}
         is_open = False
     return Schema(variables, is_open, roles)
+
+
+def _replaced(params: Params) -> set[str]:
+    """Return the columns of the file that the result has under other names."""
+    sources = {column.source(name) for name, column in params.columns.items()} - set(params.columns)
+    return {name for name in sources if name is not None}
 
 
 def final_name(params: Params, name: str) -> str:
@@ -147,14 +159,14 @@ def _averaged(average: Average, roles: Mapping[str, str], variables: Mapping[str
 def schema(block: Block, scope: Scope) -> Schema:
     """Return the columns of the result, open where they depend on a file that is not in the registry."""
     params: Params = block.params
-    return _result(params, _environment(params, defaults.known_columns(params.source)))
+    return _result(params, _environment(params, defaults.known_columns(params.source, "table")))
 
 
 def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
     """Yield what is wrong with names, units and the data set's name."""
     params: Params = block.params
     yield from defaults.check_sources(block, params.source, "table")
-    raw = defaults.known_columns(params.source)
+    raw = defaults.known_columns(params.source, "table")
     what = f"not a column of {' or '.join(f'`{source}`' for source in params.source)}"
     yield from _check_columns(block, raw, what)
     everything = _environment(params, raw)
@@ -162,7 +174,7 @@ def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
         yield from check_expression(params.where, everything, f"{what} nor a new one", "boolean")
     for role, name in params.roles.items():
         yield from check_name(name, block.span("roles", role), everything, what)
-    replaced = {column.from_ for column in params.columns.values()} - set(params.columns)
+    replaced = _replaced(params)
     present = {name: v for name, v in everything.variables.items() if name not in replaced}
     left = Schema(present, everything.open)
     roles = {role: final_name(params, name) for role, name in params.roles.items()}
@@ -184,10 +196,9 @@ def _check_columns(block: Block, raw: Schema, what: str) -> Iterable[Diagnostic]
             known = _environment(params, raw, until=name)
             yield from check_expression(column.expr, known, f"{what} nor a new one above")
             continue
-        assert column.from_ is not None
-        span = block.span("columns", name, "from") if column.unit or column.type else block.span("columns", name)
-        yield from check_name(column.from_, span, raw, what)
-        old = column.from_unit or raw.variables.get(column.from_, Variable()).unit
+        source = str(column.source(name))
+        yield from check_name(source, block.span("columns", name, "from"), raw, what)
+        old = column.from_unit or raw.variables.get(source, Variable()).unit
         yield from check_conversion(old, column.unit, block.span("columns", name, "unit"))
 
 
@@ -212,8 +223,8 @@ def run(params: Params, ctx: Context) -> Table:
             columns.want_numbers(_known(columns, name, ctx, "average", "of", i), ctx.block.span("average", "of", i))
         for i, name in enumerate(params.average.by):
             _known(columns, roles.get(name, name), ctx, "average", "by", i)
-    replaced = {str(column.from_) for column in params.columns.values()} - set(params.columns)
-    table = coordinates.checked(columns.table(replaced, roles))
+    table = coordinates.checked(columns.table(_replaced(params), roles))
+    _require_rows(table, ctx)
     if params.average is not None:
         by = [roles.get(name, name) for name in params.average.by]
         table = averaging.average(table, params.average.of, by, params.average.min_count)
@@ -257,17 +268,32 @@ def _add_columns(params: Params, columns: Columns, ctx: Context) -> None:
         if column.expr is not None:
             columns.derive(name, column.expr, column.unit, column.type)
             continue
-        source = str(column.from_)
+        source = str(column.source(name))
         try:
             columns.copy(name, source, column.unit, column.from_unit, column.type, column.missing or ())
         except SoilqlError as error:
-            path = ("columns", name, "unit") if error.diagnostics[0].code == "SQ302" else ("columns", name)
+            key = {"SQ302": "unit", "SQ704": "from"}.get(error.diagnostics[0].code)
+            path = ("columns", name, key) if key else ("columns", name)
             raise SoilqlError(_placed(d, ctx.block, *path) for d in error.diagnostics) from None
 
 
 def _placed(found: Diagnostic, block: Block, *path: str) -> Diagnostic:
     span = found.span or block.span(*path)
     return Diagnostic(found.code, found.message, span, found.label, found.help, found.severity, found.notes)
+
+
+def _require_rows(table: Table, ctx: Context) -> None:
+    if len(table.frame):
+        return
+    files = ", ".join(f"`{path.name}`" for path in ctx.sources["source"])
+    said = tuple(note.message for note in table.notes)
+    help = (
+        "see why rows were left out"
+        if said
+        else "the file has a header only: fetch it again, or is `delimiter` another?"
+    )
+    message = f"no row of {files} is left for `{ctx.block.name}`" if said else f"{files} has no rows"
+    raise SoilqlError(Diagnostic("SQ707", message, ctx.block.span("source"), help=help, notes=said))
 
 
 def _known(columns: Columns, name: str, ctx: Context, *path: str | int) -> str:
@@ -310,5 +336,5 @@ def size(params: Params, ctx: Context, sizes: Mapping[str, Size]) -> Size | None
             rows += max(0, count_lines(path) - 1)
     if not ctx.sources.get("source"):
         return None
-    known = _result(params, _environment(params, defaults.known_columns(params.source)))
+    known = _result(params, _environment(params, defaults.known_columns(params.source, "table")))
     return Size(rows=rows, columns=max(1, len(known.variables)), at_most=True)

@@ -24,7 +24,7 @@ TITLE = "unknown name in an expression"
 
 
 def check(spec: Spec) -> Iterator[Diagnostic]:
-    """Yield what the kinds find, for the blocks whose references lead somewhere."""
+    """Yield what the kinds find, for the blocks whose references lead to what they need."""
     for name, block in spec.blocks.items():
-        if name not in spec.cyclic:
+        if name not in spec.cyclic and not any(map(spec.misleads, spec.references[name])):
             yield from spec.kind(block).check(block, spec)

@@ -12,6 +12,7 @@ Bad::
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from soilql.errors import Diagnostic, Severity
 from soilql.spec import Spec
@@ -21,9 +22,9 @@ TITLE = "unused block"
 
 
 def check(spec: Spec) -> Iterator[Diagnostic]:
-    """Yield a warning for each block that no other names."""
+    """Yield a warning for each block that no other names, where what was found before cannot be the reason."""
     used = {reference.ref.block for references in spec.references.values() for reference in references}
-    whole = not spec.unbound  # a block that could not be read may be the one that uses it
+    whole = spec.ok and not any(map(spec.misleads, chain.from_iterable(spec.references.values())))
     for name, block in spec.blocks.items():
         if whole and name not in used and block.section in ("datasets", "zones", "validation"):
             message = f"nothing uses `{name}`"

@@ -36,10 +36,11 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
             target = reference.ref.block
             found = spec.value_type(target)
             accepted = reference.ref.accepts
-            if found is None or found in accepted:
+            if target in spec.unbound or found is None or found in accepted:
                 continue
             wanted = " or ".join(_WORDS[kind] for kind in sorted(accepted))
             fitting = [n for n in spec.names() if n != name and spec.value_type(n) in accepted]
-            help = f"in this spec: {', '.join(f'`{n}`' for n in fitting)}" if fitting else f"define {wanted} first"
+            listed = ", ".join(f"`{n}`" for n in fitting)
+            help = f"this spec has {listed}" if fitting else f"define {wanted} first"
             message = f"`{reference.parameter}` needs {wanted}, and `{target}` is {_WORDS[found]}"
             yield Diagnostic(CODE, message, reference.span, help=help)

@@ -41,7 +41,7 @@ def vector(values: ArrayLike, name: str, length: int | None = None) -> NDArray[n
     Raises
     ------
     SoilqlError
-        SQ710 for the wrong shape, SQ711 for NaN or infinite values.
+        SQ811 for the wrong shape, SQ812 for NaN or infinite values.
 
     Examples
     --------
@@ -51,11 +51,11 @@ def vector(values: ArrayLike, name: str, length: int | None = None) -> NDArray[n
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or (length is not None and array.shape[0] != length):
         wanted = "(n,)" if length is None else f"({length},)"
-        fail("SQ710", f"`{name}` has shape {array.shape}, expected {wanted}")
+        fail("SQ811", f"`{name}` has shape {array.shape}, expected {wanted}")
     bad = int(np.count_nonzero(~np.isfinite(array)))
     if bad:
         fail(
-            "SQ711",
+            "SQ812",
             f"`{name}` has {bad} missing or infinite values among {array.size}",
             help="drop or fill these rows before the computation, so that their number is known",
         )
@@ -79,7 +79,7 @@ def weight_vector(weights: ArrayLike | None, length: int) -> NDArray[np.float64]
     Raises
     ------
     SoilqlError
-        SQ710, SQ711, or SQ712 for a negative weight or a sum of zero.
+        SQ811, SQ812, or SQ813 for a negative weight or a sum of zero.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def weight_vector(weights: ArrayLike | None, length: int) -> NDArray[np.float64]
         return np.ones(length)
     w = vector(weights, "weights", length)
     if w.size and (w.min() < 0 or w.max() == 0):
-        fail("SQ712", "`weights` must be zero or positive, with a sum above zero")
+        fail("SQ813", "`weights` must be zero or positive, with a sum above zero")
     return w
 
 
@@ -113,7 +113,7 @@ def fractions(values: ArrayLike, name: str, *, open_ends: bool = False) -> NDArr
     Raises
     ------
     SoilqlError
-        SQ711, or SQ712 for a number outside the range.
+        SQ812, or SQ813 for a number outside the range.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def fractions(values: ArrayLike, name: str, *, open_ends: bool = False) -> NDArr
     outside = (array <= 0) | (array >= 1) if open_ends else (array < 0) | (array > 1)
     if outside.any():
         where = "strictly between 0 and 1" if open_ends else "between 0 and 1"
-        fail("SQ712", f"`{name}` must lie {where}, got {array[outside][0]:g}")
+        fail("SQ813", f"`{name}` must lie {where}, got {array[outside][0]:g}")
     return array
 
 
@@ -147,7 +147,7 @@ def choice(value: str, known: Iterable[str], name: str) -> str:
     Raises
     ------
     SoilqlError
-        SQ712 for any other word.
+        SQ813 for any other word.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def choice(value: str, known: Iterable[str], name: str) -> str:
     """
     options = tuple(known)
     if value not in options:
-        fail("SQ712", f"unknown {name} `{value}`", help="one of " + ", ".join(f"`{o}`" for o in options))
+        fail("SQ813", f"unknown {name} `{value}`", help="one of " + ", ".join(f"`{o}`" for o in options))
     return value
 
 
@@ -179,7 +179,7 @@ def whole_number(value: Any, name: str, least: int) -> int:
     Raises
     ------
     SoilqlError
-        SQ712 for anything else.
+        SQ813 for anything else.
 
     Examples
     --------
@@ -187,5 +187,5 @@ def whole_number(value: Any, name: str, least: int) -> int:
     10
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        fail("SQ712", f"`{name}` must be a whole number of at least {least}, got {value!r}")
+        fail("SQ813", f"`{name}` must be a whole number of at least {least}, got {value!r}")
     return int(value)

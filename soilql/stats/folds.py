@@ -34,7 +34,7 @@ def kfold(n: int, k: int, seed: int) -> Codes:
     Raises
     ------
     SoilqlError
-        SQ606 for more folds than rows, SQ712 for fewer than two folds.
+        SQ606 for more folds than rows, SQ813 for fewer than two folds.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def grouped_kfold(groups: ArrayLike, k: int, seed: int) -> Codes:
     Raises
     ------
     SoilqlError
-        SQ606 for more folds than groups, SQ711 for missing labels, SQ712 for fewer than two folds.
+        SQ606 for more folds than groups, SQ812 for missing labels, SQ813 for fewer than two folds.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def leave_one_group_out(groups: ArrayLike) -> Codes:
     Raises
     ------
     SoilqlError
-        SQ606 for fewer than two groups, SQ711 for missing labels.
+        SQ606 for fewer than two groups, SQ812 for missing labels.
 
     Examples
     --------
@@ -131,18 +131,18 @@ def leave_one_group_out(groups: ArrayLike) -> Codes:
 def _groups(groups: ArrayLike) -> tuple[NDArray[Any], Codes, NDArray[np.intp]]:
     array = np.asarray(groups)
     if array.ndim != 1:
-        fail("SQ710", f"`groups` has shape {array.shape}, expected (n,)")
+        fail("SQ811", f"`groups` has shape {array.shape}, expected (n,)")
     # A label that differs from itself is NaN or NaT; None is how tables of text mark a gap.
     gaps = np.array([label is None or bool(label != label) for label in array.tolist()], dtype=bool)
     if array.dtype.kind == "M":
         gaps = np.isnat(array)
     if gaps.any():
         fail(
-            "SQ711",
+            "SQ812",
             f"{int(gaps.sum())} of {array.size} rows have no group label",
             help="give these rows a label or drop them before the folds are made",
         )
     if array.dtype == object and len({type(label) for label in array.tolist()}) > 1:
-        fail("SQ710", "group labels mix text and numbers", help="turn all labels into text")
+        fail("SQ811", "group labels mix text and numbers", help="turn all labels into text")
     labels, codes, counts = np.unique(array, return_inverse=True, return_counts=True)
     return labels, np.asarray(codes, dtype=np.intp).reshape(array.shape), counts

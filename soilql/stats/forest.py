@@ -85,14 +85,14 @@ class LeafTable:
         Raises
         ------
         SoilqlError
-            SQ710 for shapes that do not match, SQ712 for negative counts or node numbers.
+            SQ811 for shapes that do not match, SQ813 for negative counts or node numbers.
         """
         leaves = _leaf_array(train_leaves, "train_leaves")
         counts = np.ones(leaves.shape) if multiplicity is None else np.asarray(multiplicity, dtype=np.float64)
         if counts.shape != leaves.shape:
-            fail("SQ710", f"`multiplicity` has shape {counts.shape}, expected {leaves.shape}")
+            fail("SQ811", f"`multiplicity` has shape {counts.shape}, expected {leaves.shape}")
         if not np.all(counts >= 0) or not np.all(np.isfinite(counts)):
-            fail("SQ712", "`multiplicity` must be zero or positive")
+            fail("SQ813", "`multiplicity` must be zero or positive")
         n_train, n_trees = leaves.shape
         offsets = np.concatenate([[0], np.cumsum(leaves.max(axis=0) + 1)])
         nodes = (leaves + offsets[:-1]).ravel()
@@ -126,20 +126,20 @@ class LeafTable:
         Raises
         ------
         SoilqlError
-            SQ710 for another number of trees, SQ712 for a leaf that holds no training row.
+            SQ811 for another number of trees, SQ813 for a leaf that holds no training row.
         """
         leaves = _leaf_array(query_leaves, "query_leaves")
         n_query, n_trees = leaves.shape
         if n_trees != self.offsets.size - 1:
-            fail("SQ710", f"`query_leaves` has {n_trees} trees, the forest {self.offsets.size - 1}")
+            fail("SQ811", f"`query_leaves` has {n_trees} trees, the forest {self.offsets.size - 1}")
         keep = np.ones(leaves.shape, dtype=bool) if use is None else np.asarray(use, dtype=bool)
         if keep.shape != leaves.shape:
-            fail("SQ710", f"`use` has shape {keep.shape}, expected {leaves.shape}")
+            fail("SQ811", f"`use` has shape {keep.shape}, expected {leaves.shape}")
         nodes = leaves + self.offsets[:-1]
         occupied = np.diff(self.matrix.indptr) > 0
         known = (leaves < np.diff(self.offsets)) & occupied[np.minimum(nodes, occupied.size - 1)]
         if not np.all(known | ~keep):
-            fail("SQ712", "a query row falls in a leaf without training rows: the leaves are of another forest")
+            fail("SQ813", "a query row falls in a leaf without training rows: the leaves are of another forest")
         used = keep.sum(axis=1)
         # Out of bag, the mean is over the trees that count.
         factor = np.repeat(n_trees / np.maximum(used, 1), used)
@@ -171,7 +171,7 @@ def leaf_weights(train_leaves: ArrayLike, multiplicity: ArrayLike | None, query_
     Raises
     ------
     SoilqlError
-        SQ710 or SQ712 for leaves that do not belong together.
+        SQ811 or SQ813 for leaves that do not belong together.
 
     Examples
     --------
@@ -197,7 +197,7 @@ class Distribution:
     Raises
     ------
     SoilqlError
-        SQ710 for shapes that do not match, SQ711 for missing values, SQ712 for negative weights.
+        SQ811 for shapes that do not match, SQ812 for missing values, SQ813 for negative weights.
 
     Examples
     --------
@@ -210,9 +210,9 @@ class Distribution:
         values = vector(y, "y")
         w = _rows(weights)
         if w.shape[1] != values.size:
-            fail("SQ710", f"`weights` have {w.shape[1]} columns for {values.size} training values")
+            fail("SQ811", f"`weights` have {w.shape[1]} columns for {values.size} training values")
         if w.data.size and not (np.all(np.isfinite(w.data)) and w.data.min() >= 0):
-            fail("SQ712", "`weights` must be zero or positive")
+            fail("SQ813", "`weights` must be zero or positive")
         order = np.argsort(values, kind="stable")
         rank = np.empty_like(order)
         rank[order] = np.arange(order.size)
@@ -314,7 +314,7 @@ def weighted_quantiles(weights: Any, y: ArrayLike, q: ArrayLike, method: str = "
     Raises
     ------
     SoilqlError
-        As `Distribution`; SQ712 for a probability outside [0, 1] or an unknown method.
+        As `Distribution`; SQ813 for a probability outside [0, 1] or an unknown method.
 
     References
     ----------
@@ -334,16 +334,16 @@ def weighted_quantiles(weights: Any, y: ArrayLike, q: ArrayLike, method: str = "
 def _leaf_array(leaves: ArrayLike, name: str) -> NDArray[np.int64]:
     array = np.asarray(leaves)
     if array.ndim != 2 or not array.size or array.dtype.kind not in "iu":
-        fail("SQ710", f"`{name}` must be whole numbers of shape (rows, trees), got {array.dtype} {array.shape}")
+        fail("SQ811", f"`{name}` must be whole numbers of shape (rows, trees), got {array.dtype} {array.shape}")
     if array.min() < 0:
-        fail("SQ712", f"`{name}` has a negative node number")
+        fail("SQ813", f"`{name}` has a negative node number")
     return array.astype(np.int64)
 
 
 def _rows(weights: Any) -> sp.csr_array:
     table: Any = weights if sp.issparse(weights) else np.asarray(weights, dtype=np.float64)
     if table.ndim != 2:
-        fail("SQ710", f"`weights` have shape {table.shape}, expected (n_query, n_train)")
+        fail("SQ811", f"`weights` have shape {table.shape}, expected (n_query, n_train)")
     return sp.csr_array(table)
 
 

@@ -43,7 +43,7 @@ def rh_from_rs(rs: Any, equation: str) -> Any:
     Raises
     ------
     SoilqlError
-        SQ712 for an unknown equation.
+        SQ813 for an unknown equation.
 
     References
     ----------
@@ -80,7 +80,7 @@ def clipped_mask(rs: Any, equation: str) -> Any:
     Raises
     ------
     SoilqlError
-        SQ712 for an unknown equation.
+        SQ813 for an unknown equation.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def count_clipped(rs: Any, equation: str) -> Any:
     Raises
     ------
     SoilqlError
-        SQ712 for an unknown equation.
+        SQ813 for an unknown equation.
 
     Examples
     --------

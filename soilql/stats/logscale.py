@@ -69,7 +69,7 @@ def fit_log_scale(
     Raises
     ------
     SoilqlError
-        SQ712 for observations that are not positive, and as `fit_nonlinear`.
+        SQ813 for observations that are not positive, and as `fit_nonlinear`.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def fit_log_scale(
     w = weight_vector(weights, obs.size)
     low = int(np.count_nonzero((obs <= 0) & (w > 0)))
     if low:
-        fail("SQ712", f"{low} observations are zero or negative and have no logarithm", help="fit the natural scale")
+        fail("SQ813", f"{low} observations are zero or negative and have no logarithm", help="fit the natural scale")
     log_y = np.log(np.where(w > 0, obs, 1.0))
     start = log_linear_start
     natural = start if start is None or callable(start) else start.start
@@ -122,7 +122,7 @@ def duan_smearing(log_residuals: ArrayLike, weights: ArrayLike | None = None) ->
     Raises
     ------
     SoilqlError
-        SQ710, SQ711 or SQ712 for missing values or weights.
+        SQ811, SQ812 or SQ813 for missing values or weights.
 
     References
     ----------
@@ -135,7 +135,7 @@ def duan_smearing(log_residuals: ArrayLike, weights: ArrayLike | None = None) ->
     """
     residuals = vector(log_residuals, "log_residuals")
     if not residuals.size:
-        fail("SQ710", "no residuals to smear")
+        fail("SQ811", "no residuals to smear")
     return float(np.average(np.exp(residuals), weights=weight_vector(weights, residuals.size)))
 
 

@@ -57,7 +57,7 @@ def r2(obs: ArrayLike, pred: ArrayLike, weights: ArrayLike | None = None) -> flo
     Raises
     ------
     SoilqlError
-        SQ710 for unequal lengths or no rows, SQ711 for missing values, SQ712 for negative weights.
+        SQ811 for unequal lengths or no rows, SQ812 for missing values, SQ813 for negative weights.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def fold_r2(obs: ArrayLike, pred: ArrayLike, folds: ArrayLike, weights: ArrayLik
     o, p, w = _pair(obs, pred, weights)
     labels = np.asarray(folds)
     if labels.shape != o.shape:
-        fail("SQ710", f"`folds` has shape {labels.shape}, expected {o.shape}")
+        fail("SQ811", f"`folds` has shape {labels.shape}, expected {o.shape}")
     names, codes = np.unique(labels, return_inverse=True)
     values = np.array([_r2_or_nan(o[codes == k], p[codes == k], w[codes == k]) for k in range(names.size)])
     defined = values[~np.isnan(values)]
@@ -262,7 +262,7 @@ def pinball_loss(obs: ArrayLike, pred: ArrayLike, quantiles: ArrayLike, weights:
     Raises
     ------
     SoilqlError
-        SQ710, SQ711, or SQ712 for a probability outside [0, 1].
+        SQ811, SQ812, or SQ813 for a probability outside [0, 1].
 
     References
     ----------
@@ -277,7 +277,7 @@ def pinball_loss(obs: ArrayLike, pred: ArrayLike, quantiles: ArrayLike, weights:
     o = vector(obs, "obs")
     p = np.asarray(pred, dtype=np.float64)
     if p.shape != (o.size, tau.size) or not o.size:
-        fail("SQ710", f"`pred` has shape {p.shape}, expected ({o.size}, {tau.size})")
+        fail("SQ811", f"`pred` has shape {p.shape}, expected ({o.size}, {tau.size})")
     vector(p.ravel(), "pred")
     error = o[:, None] - p
     loss = np.maximum(tau * error, (tau - 1.0) * error)
@@ -304,7 +304,7 @@ def coverage(obs: ArrayLike, lower: ArrayLike, upper: ArrayLike, weights: ArrayL
     Raises
     ------
     SoilqlError
-        SQ710, SQ711 for NaN, or SQ712 where a lower end lies above its upper end.
+        SQ811, SQ812 for NaN, or SQ813 where a lower end lies above its upper end.
 
     Examples
     --------
@@ -315,12 +315,12 @@ def coverage(obs: ArrayLike, lower: ArrayLike, upper: ArrayLike, weights: ArrayL
     lo, hi = (np.asarray(end, dtype=np.float64) for end in (lower, upper))
     for name, end in (("lower", lo), ("upper", hi)):
         if end.shape != o.shape or not o.size:
-            fail("SQ710", f"`{name}` has shape {end.shape}, expected {o.shape} with at least one row")
+            fail("SQ811", f"`{name}` has shape {end.shape}, expected {o.shape} with at least one row")
         if np.isnan(end).any():
-            fail("SQ711", f"`{name}` has {int(np.isnan(end).sum())} missing values")
+            fail("SQ812", f"`{name}` has {int(np.isnan(end).sum())} missing values")
     crossed = int(np.count_nonzero(lo > hi))
     if crossed:
-        fail("SQ712", f"{crossed} intervals have their lower end above their upper end")
+        fail("SQ813", f"{crossed} intervals have their lower end above their upper end")
     inside = (o >= lo) & (o <= hi)
     return float(np.average(inside, weights=weight_vector(weights, o.size)))
 
@@ -328,7 +328,7 @@ def coverage(obs: ArrayLike, lower: ArrayLike, upper: ArrayLike, weights: ArrayL
 def _pair(obs: ArrayLike, pred: ArrayLike, weights: ArrayLike | None) -> tuple[Floats, Floats, Floats]:
     o = vector(obs, "obs")
     if not o.size:
-        fail("SQ710", "no rows to evaluate")
+        fail("SQ811", "no rows to evaluate")
     return o, vector(pred, "pred", o.size), weight_vector(weights, o.size)
 
 

@@ -77,7 +77,7 @@ def fit_nonlinear(
     Raises
     ------
     SoilqlError
-        SQ710, SQ711 or SQ712 for arguments that do not fit together: names that are no parameters, a start outside its
+        SQ811, SQ812 or SQ813 for arguments that do not fit together: names that are no parameters, a start outside its
         bounds, missing observations.
 
     Examples
@@ -125,15 +125,15 @@ def _problem(
     obs = vector(y, "y")
     w = weight_vector(weights, obs.size)
     if not names or len(set(names)) != len(names):
-        fail("SQ712", "`params` must be one or more different names")
+        fail("SQ813", "`params` must be one or more different names")
     for what, given in (("bounds", bounds or {}), ("linear", linear)):
         for name in given:
             if name not in names:
-                fail("SQ712", f"`{what}` speaks of `{name}`, which is no parameter of the model")
+                fail("SQ813", f"`{what}` speaks of `{name}`, which is no parameter of the model")
     limits = [(bounds or {}).get(name, (-np.inf, np.inf)) for name in names]
     for name, (low, high) in zip(names, limits, strict=True):
         if not low < high:
-            fail("SQ712", f"bounds of `{name}`: {low:g} is not below {high:g}")
+            fail("SQ813", f"bounds of `{name}`: {low:g} is not below {high:g}")
     rows = np.flatnonzero(w > 0)
     kept = obs[rows]
     root = np.sqrt(w[rows])
@@ -167,10 +167,10 @@ def _given_starts(
         user = guess.copy()
         for name, value in starts.items():
             if name not in names:
-                fail("SQ712", f"`starts` speaks of `{name}`, which is no parameter of the model")
+                fail("SQ813", f"`starts` speaks of `{name}`, which is no parameter of the model")
             k = names.index(name)
             if not problem.lower[k] <= value <= problem.upper[k]:
-                fail("SQ712", f"the start {value:g} of `{name}` lies outside its bounds")
+                fail("SQ813", f"the start {value:g} of `{name}` lies outside its bounds")
             user[k] = value
         given.append(user)
     if np.any(np.isfinite(guess)):
@@ -190,7 +190,7 @@ def _check_linear(problem: Problem, names: tuple[str, ...], theta: Floats) -> No
         size = np.abs(problem.jacobian(theta)[:, index]).max(axis=0)
     wrong = [names[k] for k, c, s in zip(index, np.abs(change).max(axis=0), size, strict=True) if c > 1e-6 * s]
     if wrong:
-        fail("SQ712", f"the model is not linear in {_listed(wrong)}", help="leave the name out of `linear`")
+        fail("SQ813", f"the model is not linear in {_listed(wrong)}", help="leave the name out of `linear`")
 
 
 def _summary(

@@ -40,7 +40,7 @@ def draw_parameters(fit: NonlinearFit, method: str, n: int, seed: int) -> Floats
     Raises
     ------
     SoilqlError
-        SQ803 when the fit has no usable minimum, or no standard error where ``vcov`` needs one; SQ712 for
+        SQ803 when the fit has no usable minimum, or no standard error where ``vcov`` needs one; SQ813 for
         another method.
 
     References

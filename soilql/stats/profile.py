@@ -86,7 +86,7 @@ def profile_intervals(fit: NonlinearFit, level: float = 0.95, method: str = "spl
     Raises
     ------
     SoilqlError
-        SQ712 for a level outside (0, 1) or another method.
+        SQ813 for a level outside (0, 1) or another method.
 
     References
     ----------
@@ -150,7 +150,7 @@ def profile_tau(fit: NonlinearFit, name: str, values: NDArray[np.float64]) -> Fl
     Raises
     ------
     SoilqlError
-        SQ712 for an unknown parameter or a fit that did not converge.
+        SQ813 for an unknown parameter or a fit that did not converge.
 
     Examples
     --------
@@ -166,7 +166,7 @@ def profile_tau(fit: NonlinearFit, name: str, values: NDArray[np.float64]) -> Fl
     array([-1.,  0.,  2.])
     """
     if name not in fit.names or not fit.status.usable or fit.problem is None:
-        fail("SQ712", f"no profile of `{name}`: the fit is {fit.status} with parameters {', '.join(fit.names)}")
+        fail("SQ813", f"no profile of `{name}`: the fit is {fit.status} with parameters {', '.join(fit.names)}")
     k = fit.names.index(name)
     curve = _Profile(fit, fit.problem, k)
     tau = np.empty(values.size)

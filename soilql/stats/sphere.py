@@ -40,7 +40,7 @@ def cell_areas(lat_edges: ArrayLike, lon_edges: ArrayLike) -> Floats:
     Raises
     ------
     SoilqlError
-        SQ711 or SQ712 for edges that are not monotonic or not on the globe.
+        SQ812 or SQ813 for edges that are not monotonic or not on the globe.
 
     References
     ----------
@@ -53,9 +53,9 @@ def cell_areas(lat_edges: ArrayLike, lon_edges: ArrayLike) -> Floats:
     """
     lat, lon = _monotonic(lat_edges, "lat_edges"), _monotonic(lon_edges, "lon_edges")
     if np.abs(lat).max() > 90.0:
-        fail("SQ712", f"`lat_edges` reach {np.abs(lat).max():g} degrees; latitudes end at 90")
+        fail("SQ813", f"`lat_edges` reach {np.abs(lat).max():g} degrees; latitudes end at 90")
     if abs(lon[-1] - lon[0]) > 360.0 * (1 + 1e-12):
-        fail("SQ712", f"`lon_edges` span {abs(lon[-1] - lon[0]):g} degrees, more than the globe")
+        fail("SQ813", f"`lon_edges` span {abs(lon[-1] - lon[0]):g} degrees, more than the globe")
     b = WGS84_A * (1.0 - WGS84_F)
     e = np.sqrt(WGS84_F * (2.0 - WGS84_F))
     s = np.sin(np.radians(lat))
@@ -88,7 +88,7 @@ def edges_from_centres(
     Raises
     ------
     SoilqlError
-        SQ712 for centres that are not monotonic, or one centre without a step.
+        SQ813 for centres that are not monotonic, or one centre without a step.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def edges_from_centres(
     c = _monotonic(centres, "centres")
     if c.size == 1:
         if step is None or not step > 0:
-            fail("SQ712", "one cell centre gives no width", help="give the step of the grid")
+            fail("SQ813", "one cell centre gives no width", help="give the step of the grid")
         edges = np.array([c[0] - step / 2, c[0] + step / 2])
     else:
         width = (c[-1] - c[0]) / (c.size - 1)
@@ -190,7 +190,7 @@ def nearest_cells(
     Raises
     ------
     SoilqlError
-        SQ710, SQ711 for missing coordinates, SQ712 for impossible ones.
+        SQ811, SQ812 for missing coordinates, SQ813 for impossible ones.
 
     Examples
     --------
@@ -268,7 +268,7 @@ def bilinear_weights(
     Raises
     ------
     SoilqlError
-        SQ710, SQ711 for missing coordinates, SQ712 for impossible ones.
+        SQ811, SQ812 for missing coordinates, SQ813 for impossible ones.
 
     Examples
     --------
@@ -340,7 +340,7 @@ class _Axis:
 def _latitude_axis(centres: ArrayLike) -> _Axis:
     c = _monotonic(centres, "lat_centres")
     if np.abs(c).max() > 90.0:
-        fail("SQ712", f"`lat_centres` reach {np.abs(c).max():g} degrees; latitudes end at 90")
+        fail("SQ813", f"`lat_centres` reach {np.abs(c).max():g} degrees; latitudes end at 90")
     edges = edges_from_centres(c, limits=(-90.0, 90.0))
     flipped = c.size > 1 and c[0] > c[-1]
     return _Axis(np.sort(c), np.sort(edges), bool(flipped), circular=False, wraps=False)
@@ -354,7 +354,7 @@ def _longitude_axis(centres: ArrayLike) -> _Axis:
     c = np.sort(c)
     gap = 360.0 - (c[-1] - c[0])
     if gap <= 0.0:
-        fail("SQ712", f"`lon_centres` span {c[-1] - c[0]:g} degrees; a column would come twice")
+        fail("SQ813", f"`lon_centres` span {c[-1] - c[0]:g} degrees; a column would come twice")
     wraps = edges[-1] - edges[0] >= 360.0 - 1e-2 * (edges[1] - edges[0])
     if wraps:
         # The cells beside the seam meet half-way, whatever the rounding or the spacing of the centres.
@@ -366,7 +366,7 @@ def _sites(lat: ArrayLike, lon: ArrayLike) -> tuple[Floats, Floats]:
     y = vector(lat, "site_lat")
     x = vector(lon, "site_lon", y.size)
     if y.size and np.abs(y).max() > 90.0:
-        fail("SQ712", f"a site has latitude {y[np.argmax(np.abs(y))]:g}; latitudes end at 90")
+        fail("SQ813", f"a site has latitude {y[np.argmax(np.abs(y))]:g}; latitudes end at 90")
     return y, x
 
 
@@ -374,5 +374,5 @@ def _monotonic(values: ArrayLike, name: str) -> Floats:
     array = vector(values, name)
     steps = np.diff(array)
     if not array.size or (steps.size and not (np.all(steps > 0) or np.all(steps < 0))):
-        fail("SQ712", f"`{name}` must be strictly increasing or strictly decreasing")
+        fail("SQ813", f"`{name}` must be strictly increasing or strictly decreasing")
     return array

@@ -37,7 +37,7 @@ def cut_codes(x: Any, breaks: ArrayLike, closed: str | Sequence[str] = "left") -
     Raises
     ------
     SoilqlError
-        SQ710 or SQ712 for breaks that do not increase or for another word.
+        SQ811 or SQ813 for breaks that do not increase or for another word.
 
     Examples
     --------
@@ -49,10 +49,10 @@ def cut_codes(x: Any, breaks: ArrayLike, closed: str | Sequence[str] = "left") -
     """
     edges = vector(breaks, "breaks")
     if not edges.size or np.any(np.diff(edges) <= 0):
-        fail("SQ712", "`breaks` must be one or more strictly increasing numbers")
+        fail("SQ813", "`breaks` must be one or more strictly increasing numbers")
     sides = [closed] * edges.size if isinstance(closed, str) else list(closed)
     if len(sides) != edges.size:
-        fail("SQ710", f"`closed` has {len(sides)} words for {edges.size} breaks")
+        fail("SQ811", f"`closed` has {len(sides)} words for {edges.size} breaks")
     # A break owned by the class below is moved up by one representable number: then x >= break is x > break.
     lifted = [
         np.nextafter(edge, np.inf) if choice(side, ("left", "right"), "closed") == "right" else edge

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from soilql import params as p
+from soilql.clipping import clipped_notes, counted, counts
 from soilql.context import Context
 from soilql.errors import Diagnostic, Severity, SoilqlError, did_you_mean
 from soilql.gridding import difference
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from soilql.expr.ast import Call, Node
     from soilql.units import Unit
 
-VERSION = 1
+VERSION = 2
 
 #: Unit in which the equations of `rh_from_rs` were fitted.
 ANNUAL_CARBON = "g C m-2 yr-1"
+#: Attributes that hold for the result too: what members are, and that the land fraction is in the map.
+_CARRIED = ("source", "land_fraction_applied")
 _SAME_UNIT = frozenset({"abs", "round", "floor", "ceil", "min", "max", "clip", "where"})
 
 
@@ -53,10 +56,10 @@ def run(params: Params, ctx: Context) -> Grid | Table:
     tables = [name for name, value in blocks.items() if isinstance(value, Table)]
     grids = {name: value for name, value in blocks.items() if isinstance(value, Grid)}
     if not blocks:
-        raise ctx.error("SQ203", "the expression names no block", "expr", help="compute from a grid or a table")
+        raise ctx.error("SQ210", "the expression names no block", "expr", help="compute from a grid or a table")
     if tables and len(blocks) > 1:
         help = "join the tables first: rows of different tables do not belong together by their order"
-        raise ctx.error("SQ708", f"`{tables[0]}` is a table and stands beside other blocks", "expr", help=help)
+        raise ctx.error("SQ204", f"`{tables[0]}` is a table and stands beside other blocks", "expr", help=help)
     return _on_table(params, ctx, tables[0]) if tables else _on_grids(params, ctx, grids)
 
 
@@ -74,9 +77,9 @@ def _on_table(params: Params, ctx: Context, name: str) -> Table:
     result = evaluate(root, columns)
     column = str(params.name or ctx.block.name)
     units = {**table.units, column: unit} if unit else {k: v for k, v in table.units.items() if k != column}
-    counted = [note for call in _rh_calls(root) for note in _clipped({column: columns}, call)]
     frame = table.frame.assign(**{column: result})
-    return replace(table, frame=frame, units=units, notes=(*table.notes, *notes, *counted))
+    clipped = clipped_notes(counts({column: columns}, {column: root}))
+    return replace(table, frame=frame, units=units, notes=(*table.notes, *notes, *clipped))
 
 
 def _on_grids(params: Params, ctx: Context, grids: Mapping[str, Grid]) -> Grid:
@@ -94,13 +97,12 @@ def _on_grids(params: Params, ctx: Context, grids: Mapping[str, Grid]) -> Grid:
         notes += tuple(note for note in said if note not in notes)
         roots[target] = root
         environments[target] = {name: _lazy(one) for name, one in variables.items()}
-        results[target] = _evaluated(params, root, variables, environments[target], unit)
+        name = _described(params, picked, target)
+        results[target] = _evaluated(params, root, variables, environments[target], name, unit)
         coords |= {str(dim): one[dim] for one in variables.values() for dim in one.dims if dim in one.coords}
-    for i, call in enumerate(_rh_calls(next(iter(roots.values())))):
-        calls = {target: _rh_calls(root)[i] for target, root in roots.items()}
-        notes += tuple(_clipped(environments, call, calls))
     first = next(iter(grids.values()))
-    return Grid(xr.Dataset(results, coords), first.crs, notes)
+    data, found = counted(xr.Dataset(results, coords), counts(environments, roots), ctx.resources.memory)
+    return Grid(data, first.crs, (*notes, *clipped_notes(found)))
 
 
 def _lazy(data: xr.DataArray) -> Any:
@@ -150,14 +152,14 @@ def _variables(
             raise SoilqlError(Diagnostic("SQ708", message, span, help=f"pick a variable: `{name}.{several[0]}`"))
     if params.name is not None:
         message = f"`name` is for one result, and `{name}` has {len(several)} variables"
-        raise SoilqlError(Diagnostic("SQ112", message, params.expr.locate(0, len(params.expr.text))))
+        raise SoilqlError(Diagnostic("SQ126", message, params.expr.locate(0, len(params.expr.text))))
     return picked, several, tuple(_turn_notes(in_turn, grids))
 
 
 def _turn_notes(in_turn: Mapping[str, tuple[str, ...]], grids: Mapping[str, Grid]) -> Iterator[Note]:
     for name in in_turn:
         if "sd" in grids[name].data:
-            yield Note("SQ112", f"`sd` of `{name}` is left out: it does not follow from `sd` alone", Severity.INFO)
+            yield Note("SQ814", f"`sd` of `{name}` is left out: it does not follow from `sd` alone", Severity.INFO)
     quantiles = any(v.startswith("q") and v[1:2].isdigit() for variables in in_turn.values() for v in variables)
     if quantiles and len(in_turn) > 1:
         names = " and ".join(f"`{name}`" for name in in_turn)
@@ -175,12 +177,16 @@ def _unknown(params: Params, ref: Ref, known: Any) -> SoilqlError:
 
 
 def _evaluated(
-    params: Params, root: Node, variables: Mapping[str, xr.DataArray], arrays: Mapping[str, Any], unit: str | None
+    params: Params,
+    root: Node,
+    variables: Mapping[str, xr.DataArray],
+    arrays: Mapping[str, Any],
+    name: str,
+    unit: str | None,
 ) -> xr.Variable:
     import numpy as np
     import xarray as xr
 
-    from soilql.expr.ast import to_text
     from soilql.expr.evaluate import evaluate
 
     leading = tuple(dict.fromkeys(str(dim) for one in variables.values() for dim in one.dims[:-2]))
@@ -192,8 +198,22 @@ def _evaluated(
     if result.dtype == object:
         raise SoilqlError(Diagnostic("SQ112", "the result is text, and a grid holds numbers", span))
     kept = np.result_type(np.float32, *(one.dtype for one in variables.values()))
-    attrs = {"long_name": to_text(params.expr.root)} | ({"units": unit} if unit else {})
+    attrs = {"long_name": name} | ({"units": unit} if unit else {})
+    for one in variables.values():
+        attrs |= {key: one.attrs[key] for key in _CARRIED if key in one.attrs}
     return xr.Variable((*leading, "lat", "lon"), result.astype(kept), attrs)
+
+
+def _described(params: Params, picked: Mapping[str, str | None], target: str) -> str:
+    """Return the expression, with the variable that is taken in turn spelled out."""
+    from soilql.expr.ast import Name, fold, to_text
+
+    def spell_out(node: Node, below: tuple[Node, ...]) -> Node:
+        if isinstance(node, Name):
+            return node if picked[node.name] else Name(f"{node.name}.{target}")
+        return node.with_children(below) if below else node
+
+    return to_text(fold(params.expr.root, spell_out))
 
 
 def _with_units(params: Params, units: Mapping[str, str | None]) -> tuple[Node, str | None, tuple[Note, ...]]:
@@ -214,7 +234,7 @@ def _with_units(params: Params, units: Mapping[str, str | None]) -> tuple[Node, 
         scale = convert_or_raise(unit, ANNUAL_CARBON, params.expr.span(node.arguments[0])).scale
         if scale != 1:
             argument = Binary("*", argument, Number(scale))
-            notes.append(Note("SQ302", f"Rs converted from {unit} to {ANNUAL_CARBON}", Severity.INFO))
+            notes.append(Note("SQ304", f"Rs converted from {unit} to {ANNUAL_CARBON}", Severity.INFO))
         return rebuilt.with_children([argument, *(child for child, _ in below[1:])]), parse_unit(ANNUAL_CARBON)
 
     root, unit = fold(params.expr.root, visit)
@@ -262,39 +282,6 @@ def _unit_of(params: Params, node: Node, below: list[Unit | None], units: Mappin
         known = [unit for unit in below if unit is not None]
         return known[0] if known and all(unit == known[0] for unit in known) else None
     return None
-
-
-def _rh_calls(root: Node) -> list[Call]:
-    from soilql.expr.ast import Call, walk
-
-    return [node for node in walk(root) if isinstance(node, Call) and node.function == "rh_from_rs"]
-
-
-def _clipped(
-    environments: Mapping[str, Mapping[str, Any]], call: Call, calls: Mapping[str, Call] | None = None
-) -> Iterator[Note]:
-    """Count, in one pass, the values where the equation gave more than Rs, by variable of the result."""
-    import dask
-    import numpy as np
-
-    from soilql.expr.ast import Text
-    from soilql.expr.evaluate import evaluate
-    from soilql.stats.heterotrophic import clipped_mask
-
-    equation = call.arguments[1]
-    assert isinstance(equation, Text)
-    sums = {}
-    for target, arrays in environments.items():
-        rs = evaluate((calls or {}).get(target, call).arguments[0], arrays)
-        sums[target] = (clipped_mask(rs, equation.value).sum(), np.isfinite(rs).sum())
-    compute: Callable[..., Any] = dask.base.compute
-    for target, (clipped, valid) in compute(sums)[0].items():
-        if clipped:
-            share = int(clipped) / int(valid)
-            words = (
-                f"`{target}`: {equation.value} clipped to Rs in {int(clipped):,} of {int(valid):,} cells ({share:.2%})"
-            )
-            yield Note("SQ808", words)
 
 
 def produces(params: Params, scope: Scope) -> ValueType | None:
@@ -351,7 +338,7 @@ def check(block: Block, scope: Scope) -> Iterator[Diagnostic]:
             yield Diagnostic("SQ704", message, expression.span(node), help=help)
         elif kinds[node.name] is ValueType.TABLE and ref.variable is None:
             help = f"write `{ref.block}.column`"
-            yield Diagnostic("SQ704", f"`{ref.block}` is a table: name a column", expression.span(node), help=help)
+            yield Diagnostic("SQ204", f"`{ref.block}` is a table: name a column", expression.span(node), help=help)
 
 
 def describe(params: Params) -> str:

@@ -183,7 +183,7 @@ def _zones(
     names = [zones.labels[code] if code >= 0 else None for code in codes]
     lost = int((codes < 0).sum())
     words = f"`{ref}`: {lost} of {codes.size} rows lie in no zone of `{params.by}` and count only under `{WHOLE}`"
-    return (WHOLE, *zones.labels), names, (Note("SQ802", words),) if lost else ()
+    return (WHOLE, *zones.labels), names, (Note("SQ809", words),) if lost else ()
 
 
 def _notes(model: str, said: dict[Note, int], failures: list[tuple[int, SoilqlError]], folds: int) -> tuple[Note, ...]:
@@ -277,6 +277,24 @@ def schema(block: Block, scope: Scope) -> Schema:
         {"model": Variable("text"), "zone": Variable("text"), **{name: Variable("number") for name in counts}},
         open=True,
     )
+
+
+def headline(table: Table) -> list[str]:
+    """Say the skill of each model over all rows: ``qrf R2 0.32, RMSE 437 g C m-2 yr-1, coverage 90 % 0.88``."""
+    frame = table.frame[table.frame["zone"] == WHOLE]
+    width = max((len(str(name)) for name in frame["model"]), default=0)
+    shown = [name for name in ("R2", "RMSE") if name in frame.columns]
+    shown = shown or [name for name in ("R2_fold_mean", "r2", "MAE", "bias") if name in frame.columns]
+    widest = [name for name in frame.columns if str(name).startswith("coverage_")][-1:]
+    lines = []
+    for row in frame.to_dict("records"):
+        unit = row.get("unit") or table.units.get(shown[-1] if shown else "", "")
+        words = [f"{name} {row[name]:.3g} {unit if _has_unit(name) else ''}".rstrip() for name in shown]
+        # A model without quantiles beside one that has them covers nothing.
+        known = [name for name in widest if row[name] == row[name]]
+        words += [f"coverage {name.removeprefix('coverage_')} % {row[name]:.3g}" for name in known]
+        lines.append(f"{row['model']:<{width}} {', '.join(words)}".rstrip())
+    return lines
 
 
 def describe(params: Params) -> str:

@@ -13,14 +13,14 @@ from soilql.fitting import at_span
 from soilql.gridding import Bands, sample, table_columns
 from soilql.kinds import Block, Schema, Scope, Variable
 from soilql.params import ColumnName, GridRef, ModelRef, param
-from soilql.values import Fitted, Grid, Note, Table, ValueType, quantile_name
+from soilql.values import MEMBER_SOURCE, SD_MEANING, Fitted, Grid, Note, Table, ValueType, quantile_name
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     import xarray as xr
 
-VERSION = 1
+VERSION = 2
 PRODUCES = ValueType.GRID
 
 #: More cells at once gain no speed, and fewer blocks leave threads without work.
@@ -38,7 +38,11 @@ class Params(p.Params):
     quantiles: list[float] = param(
         [], gt=0, lt=1, doc="Quantiles of the conditional distribution: variables `q05`, `q50`, ... Default: none."
     )
-    sd: bool = param(False, doc="Whether to add `sd`, the standard deviation of the conditional distribution.")
+    sd: bool = param(
+        False,
+        doc="Whether to add `sd`: of a forest the standard deviation of the conditional distribution, of a linear "
+        "model that of a new observation, of a nonlinear model the standard error of the mean; its long name says so.",
+    )
     members: int = param(
         0,
         ge=0,
@@ -120,7 +124,7 @@ def _in_training_unit(
     if conversion.is_identity:
         return data, []
     words = f"`{data.name}` of `{params.on}` converted from {have} to {wanted}, the unit `{params.model}` was fitted in"
-    return conversion.apply(data.astype("float64")), [Note("SQ302", words, Severity.INFO)]
+    return conversion.apply(data.astype("float64")), [Note("SQ304", words, Severity.INFO)]
 
 
 def _check_type(params: Params, ctx: Context, name: str, training: Table) -> None:
@@ -133,11 +137,12 @@ def _check_type(params: Params, ctx: Context, name: str, training: Table) -> Non
 
 def _layers(params: Params, fitted: Fitted) -> dict[str, str]:
     """Return the variables of the result, members left out, each with its long name."""
-    layers = {"mean": f"predicted {fitted.response}"}
+    head = f"predicted {fitted.response}"
+    layers = {"mean": f"{head}, mean"}
     for level in sorted(set(params.quantiles)):
-        layers[quantile_name(level)] = f"{level * 100:.10g} % quantile of {fitted.response}"
+        layers[quantile_name(level)] = f"{head}, {level * 100:.10g} % quantile"
     if params.sd:
-        layers["sd"] = f"standard deviation of {fitted.response}"
+        layers["sd"] = f"{head}, {getattr(fitted, 'sd_meaning', SD_MEANING)}"
     return layers
 
 
@@ -206,7 +211,7 @@ def _coverage_notes(params: Params, frame: pd.DataFrame, cells: int, complete: i
         worst = ", ".join(f"`{d}` {s:.1%}" for d, s in zip(outside["driver"], outside["share_outside"], strict=True))
         yield Note("SQ609", f"share of cells outside the range of the training data of `{params.model}`: {worst}")
     if zoneless:
-        yield Note("SQ802", f"{zoneless:,} cells with all drivers lie in no zone of `{params.model}`: not predicted")
+        yield Note("SQ809", f"{zoneless:,} cells with all drivers lie in no zone of `{params.model}`: not predicted")
 
 
 def _ranges(fitted: Fitted, names: Sequence[str], training: Table | None) -> tuple[tuple[float, float], ...]:
@@ -270,7 +275,8 @@ def _predicted(params: Params, fitted: Fitted, blocks: Bands, layers: Mapping[st
     }
     coords = dict(blocks.coords)
     if params.members:
-        attrs = {"long_name": f"members of predicted {fitted.response}", **unit}
+        source = str(getattr(fitted, "member_source", MEMBER_SOURCE))
+        attrs = {"long_name": f"predicted {fitted.response}, {source}", "source": source, **unit}
         variables["members"] = xr.Variable(("member", *blocks.dims), out[len(layers) :], attrs)
         coords["member"] = np.arange(1, params.members + 1)
     return xr.Dataset(variables, coords)

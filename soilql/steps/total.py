@@ -10,25 +10,24 @@ from typing import TYPE_CHECKING, Any, Literal
 from soilql import params as p
 from soilql.context import Context
 from soilql.errors import Diagnostic, Severity, did_you_mean
-from soilql.gridding import band_codes, band_labels, difference, edges
+from soilql.gridding import difference
 from soilql.kinds import Block, Schema, Scope, Variable
 from soilql.params import GridRef, ZonesRef, param
+from soilql.region_sums import Cells, Flux, Sums, sum_up
+from soilql.regions import Regions
 from soilql.values import Grid, Note, Table, ValueType
 
 if TYPE_CHECKING:
-    import numpy as np
     import xarray as xr
 
     from soilql.stats.totals import ZoneSums
 
-VERSION = 1
+VERSION = 2
 PRODUCES = ValueType.TABLE
 
 #: Densities are brought to this unit; a total is then in Pg C yr-1.
 DENSITY = "g C m-2 yr-1"
 TOTAL = "Pg C yr-1"
-#: Copies of a block that summing holds.
-_COPIES = 8
 
 
 @dataclass(frozen=True)
@@ -69,18 +68,16 @@ def run(params: Params, ctx: Context) -> Table:
     import pandas as pd
 
     fraction = None if params.land_fraction == "none" else _one_map(ctx, GridRef(params.land_fraction), "land_fraction")
+    regions = Regions.of(None if params.by is None else ctx.zones(params.by), _limits(params, ctx))
+    fluxes = [flux for i, ref in enumerate(params.of) for flux in _fluxes(ctx, ref, i)]
+    applied = [_applied(params, ctx, flux) for flux in fluxes]
     rows: list[dict[str, Any]] = []
     members: list[dict[str, Any]] = []
     notes: list[Note] = []
-    fluxes = [flux for i, ref in enumerate(params.of) for flux in _fluxes(ctx, ref, i)]
-    for done, flux in enumerate(fluxes):
-        regions = _regions(params, ctx, flux.grid)
-        applied = _applied(params, ctx, flux)
-        sums = _sums(ctx, flux, regions, fraction)
-        notes += _notes(flux, regions, sums, applied)
-        rows += [{**row, "land_fraction": applied} for row in _rows(params, flux, regions, sums)]
+    for flux, sums, where in zip(fluxes, _all_sums(params, ctx, fluxes, regions, fraction), applied, strict=True):
+        notes += _notes(flux, regions, sums, where)
+        rows += [{**row, "land_fraction": where} for row in _rows(params, flux, regions, sums)]
         members += _member_rows(flux, regions, sums)
-        ctx.progress(done + 1, len(fluxes))
     frame = pd.DataFrame(rows)
     totals = {name: TOTAL for name in frame.columns if str(name).startswith("total")}
     units = {"area_Mkm2": "1e6 km2", "missing_Mkm2": "1e6 km2", "mean": DENSITY, **totals}
@@ -88,53 +85,11 @@ def run(params: Params, ctx: Context) -> Table:
     return Table(frame, units, notes=tuple(dict.fromkeys(notes)), extras=extras)
 
 
-@dataclass(frozen=True, eq=False)
-class _Flux:
-    """One variable to add up, with what belongs to it.
-
-    Attributes
-    ----------
-    name : str
-        As the table shows it.
-    index : int
-        Position under `of`.
-    grid : Grid
-        Where it is from.
-    variable : str
-        The variable.
-    quantiles : tuple of str
-        Its quantile maps.
-    members : str or None
-        Its members.
-    scale : float
-        From its unit to g C m-2 yr-1.
-    """
-
-    name: str
-    index: int
-    grid: Grid
-    variable: str
-    quantiles: tuple[str, ...]
-    members: str | None
-    scale: float
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The variables to add up together."""
-        return (self.variable, *self.quantiles, *((self.members,) if self.members else ()))
-
-    @property
-    def times(self) -> list[Any]:
-        """Labels of the leading dimension, or one None."""
-        data = self.grid.data[self.variable]
-        return list(data[data.dims[0]].to_numpy()) if data.ndim > 2 else [None]
-
-
 def _is_quantile(name: str) -> bool:
     return name.startswith("q") and name[1:].replace(".", "", 1).isdigit()
 
 
-def _fluxes(ctx: Context, ref: GridRef, index: int) -> Iterator[_Flux]:
+def _fluxes(ctx: Context, ref: GridRef, index: int) -> Iterator[Flux]:
     grid = ctx.grid(ref)
     names = list(map(str, grid.data.data_vars))
     whole = "mean" in names and ref.variable is None
@@ -143,7 +98,7 @@ def _fluxes(ctx: Context, ref: GridRef, index: int) -> Iterator[_Flux]:
         shown = str(ref) if whole or len(names) == 1 else f"{ref}.{name}"
         quantiles = tuple(n for n in names if _is_quantile(n)) if whole else ()
         members = "members" if whole and "members" in names else None
-        yield _Flux(shown, index, grid, name, quantiles, members, _scale(ctx, grid, ref, name, index))
+        yield Flux(shown, index, grid, name, quantiles, members, _scale(ctx, grid, ref, name, index))
 
 
 def _scale(ctx: Context, grid: Grid, ref: GridRef, name: str, index: int) -> float:
@@ -162,12 +117,12 @@ def _one_map(ctx: Context, ref: GridRef, key: str) -> tuple[Grid, xr.DataArray]:
     names = list(map(str, grid.data.data_vars))
     if len(names) != 1 or grid.data[names[0]].ndim != 2:
         help = f"pick one of {', '.join(f'`{ref.block}.{name}`' for name in names)}"
-        raise ctx.error("SQ708", f"`{ref}` is not one map", key, help=help)
+        raise ctx.error("SQ714", f"`{ref}` is not one map", key, help=help)
     data = grid.data[names[0]]
     return grid, data / 100 if data.attrs.get("units") == "%" else data
 
 
-def _applied(params: Params, ctx: Context, flux: _Flux) -> str:
+def _applied(params: Params, ctx: Context, flux: Flux) -> str:
     """Return where the land fraction enters, once at most."""
     before = flux.grid.data[flux.variable].attrs.get("land_fraction_applied") or flux.grid.data.attrs.get(
         "land_fraction_applied"
@@ -180,48 +135,14 @@ def _applied(params: Params, ctx: Context, flux: _Flux) -> str:
     return f"here, from {params.land_fraction}"
 
 
-@dataclass(frozen=True, eq=False)
-class _Regions:
-    """The regions of a table: each partition of the cells with its labels."""
-
-    kinds: tuple[str, ...]
-    labels: tuple[tuple[str, ...], ...]
-    limits: np.ndarray[Any, Any]
-    zones: Any
-    maps: Mapping[str, xr.DataArray]
-
-    def codes(
-        self, kind: str, lat: np.ndarray[Any, Any], lon: np.ndarray[Any, Any], maps: Mapping[str, Any]
-    ) -> np.ndarray[Any, Any]:
-        """Return the region of each cell of a block in one of the partitions, shape (rows, columns)."""
-        import numpy as np
-
-        shape = (lat.size, lon.size)
-        if kind == "global":
-            return np.zeros(shape, np.int64)
-        if kind == "band":
-            return np.broadcast_to(band_codes(lat, self.limits)[:, None], shape)
-        places = {"lat": np.repeat(lat, lon.size), "lon": np.tile(lon, lat.size)}
-        columns = places | {name: np.asarray(values, float).ravel() for name, values in maps.items()}
-        return np.asarray(self.zones.codes(columns)).reshape(shape).astype(np.int64)
-
-
-def _regions(params: Params, ctx: Context, grid: Grid) -> _Regions:
-    import numpy as np
-
-    kinds: list[str] = ["global"]
-    labels: list[tuple[str, ...]] = [("global",)]
-    zones, maps = None, {}
-    if params.by is not None:
-        zones = ctx.zones(params.by)
-        maps = _zone_maps(params, ctx, grid, zones.variables)
-        kinds.append("zone")
-        labels.append(tuple(zones.labels))
-    limits = np.array(_limits(params, ctx))
-    if limits.size:
-        kinds.append("band")
-        labels.append(band_labels(limits))
-    return _Regions(tuple(kinds), tuple(labels), limits, zones, maps)
+def _cells(
+    params: Params, ctx: Context, grid: Grid, regions: Regions, fraction: tuple[Grid, xr.DataArray] | None
+) -> Cells:
+    zones = regions.zones
+    maps = {} if zones is None else _zone_maps(params, ctx, grid, zones.variables)
+    if fraction is not None:
+        _same_cells(ctx, grid, fraction[0], "land_fraction")
+    return Cells(grid, regions, maps, None if fraction is None else fraction[1])
 
 
 def _zone_maps(params: Params, ctx: Context, grid: Grid, names: Sequence[str]) -> dict[str, xr.DataArray]:
@@ -232,14 +153,17 @@ def _zone_maps(params: Params, ctx: Context, grid: Grid, names: Sequence[str]) -
             what = "the grid added up" if params.on is None else f"`{params.on}`"
             raise ctx.error("SQ704", f"the zones `{params.by}` look at `{name}`, which {what} lacks", "by", help=help)
         if source.data[name].ndim != 2:
-            raise ctx.error("SQ708", f"the zones `{params.by}` look at `{name}`, which is not one map", "by")
+            raise ctx.error("SQ714", f"the zones `{params.by}` look at `{name}`, which is not one map", "by")
     _same_cells(ctx, grid, source, "on")
     return {name: source.data[name] for name in names}
 
 
+def _cells_differ(grid: Grid, other: Grid) -> str | None:
+    return difference(grid.data[["lat", "lon"]], other.data[["lat", "lon"]])
+
+
 def _same_cells(ctx: Context, grid: Grid, other: Grid, key: str) -> None:
-    cells = (grid.data[["lat", "lon"]], other.data[["lat", "lon"]])
-    if (found := difference(*cells)) is not None:
+    if (found := _cells_differ(grid, other)) is not None:
         help = "bring one to the grid of the other by a block of kind `resample`"
         raise ctx.error("SQ708", f"the grids of `of` and `{key}` do not match: {found}", key, help=help)
 
@@ -251,11 +175,11 @@ def _limits(params: Params, ctx: Context) -> list[float]:
     if isinstance(bands, list):
         if len(bands) < 2 or any(b <= a for a, b in pairwise(bands)) or not _on_globe(bands):
             help = "for instance [-90, -23.5, 23.5, 66.5, 90]"
-            raise ctx.error("SQ112", "`bands` must be two or more latitudes from south to north", "bands", help=help)
+            raise ctx.error("SQ126", "`bands` must be two or more latitudes from south to north", "bands", help=help)
         return bands
     count = 180 / bands if bands > 0 else 0
     if count < 1 or abs(count - round(count)) > 1e-9:
-        raise ctx.error("SQ112", f"bands {bands:g} degrees wide do not fill 180 degrees", "bands")
+        raise ctx.error("SQ126", f"bands {bands:g} degrees wide do not fill 180 degrees", "bands")
     return [-90 + bands * i for i in range(round(count))] + [90.0]
 
 
@@ -263,79 +187,30 @@ def _on_globe(latitudes: Sequence[float]) -> bool:
     return latitudes[0] >= -90 and latitudes[-1] <= 90
 
 
-def _sums(
-    ctx: Context, flux: _Flux, regions: _Regions, fraction: tuple[Grid, xr.DataArray] | None
-) -> dict[tuple[str, str], ZoneSums]:
-    """Return the sums of each partition and variable, streamed over bands of rows."""
-    import numpy as np
-
-    from soilql.stats import sphere, totals
-
-    data = flux.grid.data
-    if fraction is not None:
-        _same_cells(ctx, flux.grid, fraction[0], "land_fraction")
-    lat, lon = (data[axis].to_numpy().astype(float) for axis in ("lat", "lon"))
-    lat_edges, lon_edges = edges(data)
-    found: dict[tuple[str, str], ZoneSums] = {}
-    for rows in _bands(ctx, flux):
-        block = _read(ctx, flux, regions, fraction, rows)
-        weights = sphere.cell_areas(lat_edges[rows.start : rows.stop + 1], lon_edges)
-        if fraction is not None:
-            weights = weights * _checked_fraction(ctx, block.pop("land fraction"))
-        maps = {name: block.pop(f"zone {name}") for name in regions.maps}
-        for kind, labels in zip(regions.kinds, regions.labels, strict=True):
-            codes = regions.codes(kind, lat[rows], lon, maps)
-            for name, values in block.items():
-                part = totals.weighted_sums(values.astype(np.float64), weights, codes, len(labels))
-                key = (kind, name)
-                found[key] = found[key] + part if key in found else part
-    return found
-
-
-def _bands(ctx: Context, flux: _Flux) -> Iterator[slice]:
-    rows, columns = flux.grid.shape
-    layers = sum(flux.grid.data[name].size for name in flux.parts) // (rows * columns)
-    step = max(1, ctx.resources.memory // (8 * _COPIES * (layers + 3) * columns))
-    for start in range(0, rows, step):
-        yield slice(start, min(rows, start + step))
-
-
-def _read(
-    ctx: Context, flux: _Flux, regions: _Regions, fraction: tuple[Grid, xr.DataArray] | None, rows: slice
-) -> dict[str, np.ndarray[Any, Any]]:
-    import dask
-    import numpy as np
-
-    parts = {name: flux.grid.data[name] for name in flux.parts}
-    parts |= {f"zone {name}": data for name, data in regions.maps.items()}
-    if fraction is not None:
-        parts["land fraction"] = fraction[1]
-    lazy = {name: data.isel(lat=rows).data for name, data in parts.items()}
-    compute: Any = dask.base.compute
-    values = compute(*lazy.values(), scheduler="threads", num_workers=max(1, ctx.resources.workers))
-    return {name: np.asarray(value) for name, value in zip(lazy, values, strict=True)}
-
-
-def _checked_fraction(ctx: Context, fraction: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the land fraction with 0 where the map has none: what is no land there has no area."""
-    import numpy as np
-
-    values = np.nan_to_num(fraction.astype(np.float64), nan=0.0)
-    if values.size and (values.min() < 0 or values.max() > 1 + 1e-6):
-        message = f"land fractions from {values.min():g} to {values.max():g}, and not from 0 to 1"
-        raise ctx.error("SQ712", message, "land_fraction", help="give the map its unit `%` if it is in percent")
-    limited: np.ndarray[Any, Any] = np.minimum(values, 1.0)
-    return limited
+def _all_sums(
+    params: Params, ctx: Context, fluxes: Sequence[Flux], regions: Regions, fraction: tuple[Grid, xr.DataArray] | None
+) -> list[Sums]:
+    """Return the sums of each flux."""
+    sums: dict[int, Sums] = {}
+    left = list(range(len(fluxes)))
+    while left:
+        # Fluxes on the same cells go together: what is known of the cells is then read once.
+        first = fluxes[left[0]].grid
+        same = [i for i in left if _cells_differ(first, fluxes[i].grid) is None]
+        left = [i for i in left if i not in same]
+        cells = _cells(params, ctx, first, regions, fraction)
+        sums |= zip(same, sum_up(ctx, [fluxes[i] for i in same], cells, (len(sums), len(fluxes))), strict=True)
+    return [sums[i] for i in range(len(fluxes))]
 
 
 def _rows(
-    params: Params, flux: _Flux, regions: _Regions, sums: Mapping[tuple[str, str], ZoneSums]
+    params: Params, flux: Flux, regions: Regions, sums: Mapping[tuple[str, str], ZoneSums]
 ) -> Iterator[dict[str, Any]]:
     from soilql.stats.totals import PG_PER_G_M2_KM2, ensemble_interval
 
     to_total = flux.scale * PG_PER_G_M2_KM2
     times = flux.times
-    for kind, labels in zip(regions.kinds, regions.labels, strict=True):
+    for kind, labels in regions.labels.items():
         main = sums[kind, flux.variable]
         total, mean, area, missing = main.total(), main.mean(), main.area(), main.missing_area()
         quantiles = {name: sums[kind, name].total() for name in flux.quantiles}
@@ -357,42 +232,42 @@ def _rows(
                 yield row
 
 
-def _source(params: Params, flux: _Flux) -> str:
+def _source(params: Params, flux: Flux) -> str:
     members = flux.grid.data[flux.members]
     what = str(members.attrs.get("source", "Monte Carlo members"))
-    return f"{params.interval:.6g} of the totals of {members.sizes['member']} {what}"
+    return f"{params.interval * 100:.6g} % of the totals of {members.sizes['member']} {what}"
 
 
-def _member_rows(flux: _Flux, regions: _Regions, sums: Mapping[tuple[str, str], ZoneSums]) -> Iterator[dict[str, Any]]:
+def _member_rows(flux: Flux, regions: Regions, sums: Mapping[tuple[str, str], ZoneSums]) -> Iterator[dict[str, Any]]:
     from soilql.stats.totals import PG_PER_G_M2_KM2
 
     if flux.members is None:
         return
     labels = flux.grid.data["member"].to_numpy()
-    for kind, names in zip(regions.kinds, regions.labels, strict=True):
+    for kind, names in regions.labels.items():
         totals = sums[kind, flux.members].total() * flux.scale * PG_PER_G_M2_KM2
         for z, region in enumerate(names):
             for m, member in enumerate(labels):
                 yield {"of": flux.name, "kind": kind, "region": region, "member": int(member), "total": totals[m, z]}
 
 
-def _notes(flux: _Flux, regions: _Regions, sums: Mapping[tuple[str, str], ZoneSums], applied: str) -> Iterator[Note]:
+def _notes(flux: Flux, regions: Regions, sums: Mapping[tuple[str, str], ZoneSums], applied: str) -> Iterator[Note]:
     whole = sums["global", flux.variable]
     if not whole.counts.any():
         yield Note("SQ706", f"`{flux.name}` has no value in any cell: its totals are missing")
     if applied == "not applied":
         words = f"`{flux.name}`: no land fraction, every cell with a value counts in full, coasts included"
         yield Note("SQ611", words, Severity.INFO)
-    if "zone" not in regions.kinds:
+    if "zone" not in regions.labels:
         return
     zoned = sums["zone", flux.variable]
-    for label, count in zip(regions.labels[regions.kinds.index("zone")], zoned.counts.sum(axis=0), strict=True):
+    for label, count in zip(regions.labels["zone"], zoned.counts.sum(axis=0), strict=True):
         if not count:
             yield Note("SQ802", f"`{flux.name}`: zone `{label}` has no cell with a value")
     outside = float(whole.area()[0, 0] - zoned.area()[0].sum())
     if (whole.counts.sum() - zoned.counts.sum()) > 0:
         share = outside / float(whole.area()[0, 0]) if whole.area()[0, 0] else 0.0
-        yield Note("SQ802", f"`{flux.name}`: {outside / 1e6:.4g} million km2 with a value ({share:.1%}) lie in no zone")
+        yield Note("SQ809", f"`{flux.name}`: {outside / 1e6:.4g} million km2 with a value ({share:.1%}) lie in no zone")
 
 
 def schema(block: Block, scope: Scope) -> Schema:
@@ -419,6 +294,19 @@ def check(block: Block, scope: Scope) -> Iterator[Diagnostic]:
                 message = f"the zones `{params.by}` look at `{name}`, which `{ref}` does not have"
                 help = did_you_mean(name, known.variables) or "name the grid that has it under `on`"
                 yield Diagnostic("SQ704", message, block.span("on" if params.on is not None else "by"), help=help)
+
+
+def headline(table: Table) -> list[str]:
+    """Say the global totals: ``rs global 89.31 Pg C yr-1 [84.1, 101.2]``."""
+    frame = table.frame[table.frame["kind"] == "global"]
+    width = max((len(str(name)) for name in frame["of"]), default=0)
+    lines = []
+    for row in frame.to_dict("records"):
+        when = f" {row['time']}" if "time" in row else ""
+        line = f"{row['of']:<{width}} {row['region']}{when} {row['total']:.4g} {TOTAL}"
+        lower, upper = (float(row.get(name, "nan")) for name in ("total_lower", "total_upper"))
+        lines.append(line + (f" [{lower:.4g}, {upper:.4g}]" if lower == lower and upper == upper else ""))
+    return lines
 
 
 def describe(params: Params) -> str:

@@ -189,7 +189,7 @@ def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
     span = block.span("grid")
     if ref.variable is None and len(known.variables) > 1:
         help = f"write `{ref.block}.{next(iter(known.variables))}`, for one"
-        yield Diagnostic("SQ203", f"`{ref.block}` has {len(known.variables)} variables", span, "which?", help)
+        yield Diagnostic("SQ714", f"`{ref.block}` has {len(known.variables)} variables", span, "which?", help)
     elif ref.variable is not None and ref.variable not in known.variables:
         help = did_you_mean(ref.variable, known.variables)
         yield Diagnostic("SQ704", f"`{ref.block}` has no variable `{ref.variable}`", span, help=help)
@@ -253,18 +253,18 @@ def _class_map(ref: GridRef, partition: Classes, ctx: Context) -> ClassMap:
     names = list(map(str, grid.data.data_vars))
     if len(names) != 1:
         have = ", ".join(f"`{ref.block}.{name}`" for name in names)
-        raise ctx.error("SQ203", f"`{ref.block}` has {len(names)} variables", "grid", help=f"pick one of {have}")
+        raise ctx.error("SQ714", f"`{ref.block}` has {len(names)} variables", "grid", help=f"pick one of {have}")
     variable = grid.data[names[0]]
     if set(variable.dims) != {"lat", "lon"}:
         extra = ", ".join(str(d) for d in variable.dims if d not in ("lat", "lon"))
-        raise ctx.error("SQ708", f"`{ref}` varies along {extra}; zones need one map", "grid")
+        raise ctx.error("SQ714", f"`{ref}` varies along {extra}; zones need one map", "grid")
     values = np.asarray(variable.transpose("lat", "lon").to_numpy())
     codes = _group_codes(values, partition.groups, partition.others, names[0])
     lost = values[(codes < 0) & ~np.isnan(values)]
     classes, counts = np.unique(lost, return_counts=True)
     unlisted = {_text(c): int(n) for c, n in zip(classes, counts, strict=True)}
     if not (codes >= 0).any():
-        raise ctx.error("SQ802", f"no cell of `{ref}` belongs to any group", "groups", help=_found(unlisted))
+        raise ctx.error("SQ809", f"no cell of `{ref}` belongs to any group", "groups", help=_found(unlisted))
     lat, lon = (grid.data[axis].to_numpy().astype(float) for axis in ("lat", "lon"))
     return ClassMap(lat, lon, codes, unlisted)
 
