@@ -127,17 +127,17 @@ def test_points_go_to_the_fit_of_their_zone() -> None:
 def test_statuses_reach_notes_summary_and_report() -> None:
     model = zoned(needed=2)
     assert [(note.code, note.message) for note in model.notes[1:]] == [
-        ("SQ802", "zone `boreal`: 1 complete rows, 2 needed: not fitted"),
+        ("SQ802", "zone `boreal`: 1 complete row, 2 needed: not fitted"),
         ("SQ803", "zone `temperate`: noted"),
-        ("SQ802", "zone `tropical`: 1 complete rows, 2 needed: not fitted"),
+        ("SQ802", "zone `tropical`: 1 complete row, 2 needed: not fitted"),
     ]
     table = model.summary()
     assert table.frame["zone"].tolist() == ["boreal", "temperate", "tropical"]
     assert table.frame["estimate"].tolist()[1] == 35
     assert table.extras["zones"].frame["n"].tolist() == [1, 2, 1]
-    assert table.extras["zones"].frame["status"].tolist()[0] == "1 complete rows, 2 needed: not fitted"
+    assert table.extras["zones"].frame["status"].tolist()[0] == "1 complete row, 2 needed: not fitted"
     assert "Zone temperate\n\nmean 35" in model.report()
-    assert "Not fitted: 1 complete rows, 2 needed" in model.report()
+    assert "Not fitted: 1 complete row, 2 needed" in model.report()
 
 
 def test_failed_fit_of_a_zone_keeps_its_code_and_help() -> None:

@@ -178,9 +178,9 @@ def test_each_zone_has_its_own_fit_and_the_others_a_status() -> None:
     assert model.variables == ("T",)
     table = model.summary().frame
     assert table["zone"].tolist() == ["cold", "mild", "mild", "warm", "warm"]
-    assert table["status"].tolist() == ["1 complete rows, 3 needed: not fitted", *["fitted"] * 4]
+    assert table["status"].tolist() == ["1 complete row, 3 needed: not fitted", *["fitted"] * 4]
     assert [(n.code, n.message) for n in model.notes] == [
-        ("SQ802", "zone `cold`: 1 complete rows, 3 needed: not fitted")
+        ("SQ802", "zone `cold`: 1 complete row, 3 needed: not fitted")
     ]
     alone = fitted(EQ1, Table(TABLE.frame[T > 12].reset_index(drop=True)))
     points = {"T": np.array([-6.0, 20.0, np.nan, 5.0])}
@@ -197,7 +197,7 @@ def test_no_zone_with_enough_rows_is_an_error_that_lists_them() -> None:
     with pytest.raises(SoilqlError) as error:
         by_zone("[-5, 12]", EQ1 + "min_rows: 50\n")
     notes = error.value.diagnostics[0].notes
-    assert notes[0] == "zone `cold`: 1 complete rows, 50 needed: not fitted"
+    assert notes[0] == "zone `cold`: 1 complete row, 50 needed: not fitted"
     assert len(notes) == 3
 
 

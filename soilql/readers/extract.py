@@ -181,7 +181,7 @@ def _sample(params: Params, ctx: Context, i: int, grid: Grid, table: Table, know
             message = (
                 f"`{params.from_[i]}` has several times a year, which the years of `{params.at}` cannot tell apart"
             )
-            raise ctx.error("SQ708", message, "from", i, help="bring it to years with `kind: resample` first")
+            raise ctx.error("SQ708", message, "from", i, help="give a grid with one step a year")
     lat, lon = (_numbers(params, ctx, table, axis)[known] for axis in ("lat", "lon"))
     return sample(grid, lat, lon, steps, params.method, params.max_distance)
 
