@@ -119,9 +119,8 @@ class Report:
         }
         parts = [f"{count[state]} {word}" for state, word in words.items() if count[state]]
         idle = not any(count[state] for state in words if state is not NodeState.STORED)
-        if idle:
-            parts.insert(0, "nothing to do")
-        lines = [*self._headlines(), f"{len(self.outcomes)} blocks: {', '.join(parts)}"]
+        found = ", ".join(parts) + ("; " * bool(parts) + "nothing to do" if idle else "")
+        lines = [*self._headlines(), f"{len(self.outcomes)} blocks: {found}"]
         if self.interrupted is not None:
             where = f" while `{self.interrupted}` was running" if self.interrupted else ""
             lines.append(f"interrupted{where}; what is finished is stored: the same command goes on from there")

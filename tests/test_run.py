@@ -81,7 +81,7 @@ def test_a_second_run_computes_nothing_and_touches_no_file(tmp_path: Path) -> No
     assert set(states(second).values()) == {"stored", "made when needed"}
     assert second.outputs == first.outputs
     assert {path: path.stat().st_mtime_ns for path in second.outputs} == times
-    assert second.lines()[0] == "5 blocks: 4 already stored"
+    assert second.lines()[0] == "5 blocks: 4 already stored; nothing to do"
 
 
 def test_a_changed_block_runs_again_with_those_that_need_it(tmp_path: Path) -> None:
