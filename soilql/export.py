@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from soilql import __version__, manifest
-from soilql.disk import sync_folder
 from soilql.manifest import Output
 from soilql.plan import Node
+from soilql.store.disk import sync_folder
 from soilql.values import Fitted, Grid, Table, Value
 
 #: Sections of a spec whose values are results.

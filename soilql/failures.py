@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soilql.context import Resources
-from soilql.disk import size_text, write_failure
 from soilql.errors import Diagnostic, SoilqlError
 from soilql.plan import Node
+from soilql.store.disk import size_text, write_failure
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ and, where they apply,
     columns or variables of the result, known without reading data (None: unknown);
 ``check(block, scope) -> Iterable[Diagnostic]``
     what lint can say about the parameters beyond their types, above all the names in expressions;
+``complete(key, node, scope) -> list[str]``
+    names that a missing key must list, where the rest of the block tells them; empty where it does not;
 ``describe(params) -> str``
     one line for ``plan``: what the node will do;
 ``size(params, ctx, sizes) -> Size | None``

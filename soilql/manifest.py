@@ -14,8 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from soilql import __version__, codec, registry
-from soilql.disk import sync_folder
+from soilql import __version__, registry
 from soilql.fingerprint import canonical_json, content_sha256, file_sha256, text_sha256
 from soilql.params import DataSource, Params, fields
 from soilql.plan import Node
@@ -23,6 +22,8 @@ from soilql.source import Mapping as MappingNode
 from soilql.source import Node as SourceNode
 from soilql.source import Scalar
 from soilql.spec import Spec
+from soilql.store import codec
+from soilql.store.disk import sync_folder
 from soilql.values import Note
 
 FORMAT = 1

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from soilql.context import Context, Resources
-from soilql.entry import Info
 from soilql.errors import SoilqlError
 from soilql.kinds import Size
 from soilql.manifest import remembered
 from soilql.plan import Node, Plan, reasons
 from soilql.store import Store
+from soilql.store.entry import Info
 from soilql.values import ValueType
 
 

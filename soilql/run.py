@@ -9,20 +9,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from soilql import codec, manifest
+from soilql import manifest
 from soilql.context import Resources
-from soilql.disk import write_failure
 from soilql.errors import Diagnostic, SoilqlError
 from soilql.export import Exporter
 from soilql.failures import diagnose
-from soilql.locks import locked
 from soilql.outcomes import USABLE, Outcome, Report
 from soilql.plan import Node, Plan
 from soilql.progress import NodeState, Progress, Timed
 from soilql.progress import outcome as outcome_text
 from soilql.resolved import resolved_text
 from soilql.spec import Spec
-from soilql.store import Store
+from soilql.store import Store, codec
+from soilql.store.disk import write_failure
+from soilql.store.locks import locked
 from soilql.supply import InputFailedError, Supply
 from soilql.values import Note
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soilql.context import Context, Resources
-from soilql.entry import DamagedError
 from soilql.params import Ref
 from soilql.plan import Node, Plan
 from soilql.progress import note_line
 from soilql.store import Store
+from soilql.store.entry import DamagedError
 from soilql.values import Fitted, Note, Table, Value, ValueType
 
 if TYPE_CHECKING:

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from soilql import fitted, fitting, kinds, training
+from soilql import kinds
+from soilql.fits import fitted, fitting, training
 from soilql.context import Context
 from soilql.errors import Diagnostic, Severity, SoilqlError
-from soilql.fitted import FittedModel
-from soilql.training import Rows
+from soilql.fits.fitted import FittedModel
+from soilql.fits.training import Rows
 from soilql.values import Fitted, Note, State, Table
 from tests.support import bind_block, run_kind
 
@@ -216,7 +217,7 @@ def test_lint_says_that_the_zones_look_at_a_column_the_table_lacks() -> None:
 def test_kinds_are_looked_at_without_numpy() -> None:
     modules = [
         *(f"soilql.models.{name}" for name in ("linear", "nonlinear", "random_forest", "quantile_forest")),
-        *("soilql.zones.cut", "soilql.zones.classes", "soilql.validation.kfold", "soilql.fitting"),
+        *("soilql.zones.cut", "soilql.zones.classes", "soilql.validation.kfold", "soilql.fits.fitting"),
     ]
     program = f"import sys, {', '.join(modules)}; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

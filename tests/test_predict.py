@@ -201,7 +201,7 @@ def test_the_model_says_what_members_and_sd_are() -> None:
 def test_a_fitted_model_speaks_for_its_fits() -> None:
     from types import SimpleNamespace
 
-    from soilql.fitted import FittedModel
+    from soilql.fits.fitted import FittedModel
 
     fit: Any = SimpleNamespace(member_source="single trees")
     model = FittedModel("Rs", None, (), (), (), (), {2: fit})

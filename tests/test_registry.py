@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from soilql import registry, registry_download
+from soilql import registry
+from soilql.registry import downloads as registry_download
 from soilql.errors import Severity, SoilqlError
 from soilql.fingerprint import content_sha256
 from soilql.units import parse_unit

@@ -21,7 +21,7 @@ from soilql.units import (
     is_convertible,
     parse_unit,
 )
-from soilql.units_table import MOLAR_MASS, SPELLINGS, SYMBOLS
+from soilql.units.table import MOLAR_MASS, SPELLINGS, SYMBOLS
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from soilql import fitted, fitting, regression, training
 from soilql import params as p
 from soilql.context import Context
 from soilql.errors import Diagnostic, SoilqlError
+from soilql.fits import fitted, fitting, regression, training
 from soilql.kinds import Block, Scope
 from soilql.params import Formula, TableRef, ZonesRef, param
 from soilql.values import State, ValueType
@@ -44,7 +44,7 @@ class Params(p.Params):
 def run(params: Params, ctx: Context) -> fitted.FittedModel:
     from soilql.expr import ast
     from soilql.expr.functions import CONSTANTS
-    from soilql.linear_fit import fit_zone
+    from soilql.fits.linear_fit import fit_zone
 
     problems = tuple(_problems(params.formula))
     if problems:
@@ -74,7 +74,7 @@ def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
 
 def load(state: State, params: Params) -> fitted.FittedModel:
     """Return the model whose state was stored."""
-    from soilql.linear_fit import load_fit
+    from soilql.fits.linear_fit import load_fit
 
     return fitted.load_model(state, load_fit)
 

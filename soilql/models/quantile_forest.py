@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from soilql import fitted, forest_params
 from soilql.context import Context
 from soilql.errors import Diagnostic
+from soilql.fits import fitted, forest_params
 from soilql.kinds import Block, Scope
 from soilql.params import param
 from soilql.values import State, ValueType
@@ -29,7 +29,7 @@ class Params(forest_params.ForestParams):
 
 
 def run(params: Params, ctx: Context) -> fitted.FittedModel:
-    from soilql.forest_fit import fit_forest
+    from soilql.fits.forest_fit import fit_forest
 
     return fit_forest(params, ctx, params.interpolation)
 
@@ -40,7 +40,7 @@ def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
 
 def load(state: State, params: Params) -> fitted.FittedModel:
     """Return the model whose state was stored."""
-    from soilql.forest_fit import load_fit
+    from soilql.fits.forest_fit import load_fit
 
     return fitted.load_model(state, load_fit)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from soilql import fitted, forest_params
 from soilql.context import Context
 from soilql.errors import Diagnostic
+from soilql.fits import fitted, forest_params
 from soilql.kinds import Block, Scope
 from soilql.values import State, ValueType
 
@@ -21,7 +21,7 @@ class Params(forest_params.ForestParams):
 
 
 def run(params: Params, ctx: Context) -> fitted.FittedModel:
-    from soilql.forest_fit import fit_forest
+    from soilql.fits.forest_fit import fit_forest
 
     return fit_forest(params, ctx)
 
@@ -32,7 +32,7 @@ def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
 
 def load(state: State, params: Params) -> fitted.FittedModel:
     """Return the model whose state was stored."""
-    from soilql.forest_fit import load_fit
+    from soilql.fits.forest_fit import load_fit
 
     return fitted.load_model(state, load_fit)
 

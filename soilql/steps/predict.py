@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from soilql import params as p
 from soilql.context import Context
 from soilql.errors import Diagnostic, Severity, did_you_mean
-from soilql.fitting import at_span
+from soilql.fits.fitting import at_span
 from soilql.gridding import Bands, sample, table_columns
 from soilql.kinds import Block, Schema, Scope, Variable
 from soilql.params import ColumnName, GridRef, ModelRef, param

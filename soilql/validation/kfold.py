@@ -55,7 +55,7 @@ class KFold:
         SoilqlError
             There are more folds than groups or rows (SQ606), no such column (SQ704), or rows without a group (SQ711).
         """
-        from soilql.fitting import at_span, group_labels
+        from soilql.fits.fitting import at_span, group_labels
         from soilql.stats import folds
 
         k, group, seed = self.params.folds, self.params.group, self.params.seed

@@ -50,7 +50,7 @@ class LeaveOneGroupOut:
         SoilqlError
             There is one group only (SQ606), no such column (SQ704), or rows without a group (SQ711).
         """
-        from soilql.fitting import at_span, group_labels
+        from soilql.fits.fitting import at_span, group_labels
         from soilql.stats.folds import leave_one_group_out
 
         span = self.block.span("group")

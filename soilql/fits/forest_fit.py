@@ -16,13 +16,13 @@ from soilql.expr import ast
 from soilql.expr.ast import Node
 from soilql.expr.functions import CONSTANTS
 from soilql.expr.terms import features
-from soilql.factors import Factor, from_json, is_category, learn, matrix, to_json
-from soilql.fitted import FittedModel, no_quantiles
-from soilql.fitting import fit_model
-from soilql.forest_params import ForestParams, formula_problems, text_feature
-from soilql.forests import BLOCK, Forest, Grown, Settings, blocks, from_arrays, grow, out_of_bag
+from soilql.fits.factors import Factor, from_json, is_category, learn, matrix, to_json
+from soilql.fits.fitted import FittedModel, no_quantiles
+from soilql.fits.fitting import fit_model
+from soilql.fits.forest_params import ForestParams, formula_problems, text_feature
+from soilql.fits.forests import BLOCK, Forest, Grown, Settings, blocks, from_arrays, grow, out_of_bag
+from soilql.fits.training import complete_rows, defined_rows
 from soilql.stats.forest import Distribution, LeafTable
-from soilql.training import complete_rows, defined_rows
 from soilql.values import State, quantile_name
 
 Floats = NDArray[np.float64]
@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class ForestFit:
-    """A random forest fitted to the rows of one zone; a :class:`soilql.fitted.ZoneFit`.
+    """A random forest fitted to the rows of one zone; a :class:`soilql.fits.fitted.ZoneFit`.
 
     Attributes
     ----------

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from soilql import kinds
 from soilql.context import Context
 from soilql.errors import Diagnostic, SoilqlError, Span, did_you_mean
-from soilql.fitted import WHOLE, FittedModel, Partition, Status, ZoneFit
+from soilql.fits.fitted import WHOLE, FittedModel, Partition, Status, ZoneFit
+from soilql.fits.training import Rows, column
 from soilql.kinds import Block, Scope
 from soilql.params import ZonesRef
-from soilql.training import Rows, column
 from soilql.values import Note, Table
 
 if TYPE_CHECKING:

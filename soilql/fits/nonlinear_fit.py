@@ -16,8 +16,8 @@ from soilql.expr.derivative import CompiledModel, compile_model
 from soilql.expr.evaluate import evaluate
 from soilql.expr.linearity import linear_parameters, log_linear
 from soilql.expr.parse import Expression, parse_formula
-from soilql.fitted import no_quantiles
-from soilql.regression import BackTransform, Response, coefficient_table, correction
+from soilql.fits.fitted import no_quantiles
+from soilql.fits.regression import BackTransform, Response, coefficient_table, correction
 from soilql.stats.logscale import LogModel, fit_log_scale
 from soilql.stats.nonlinear import FitStatus, NonlinearFit, fit_nonlinear
 from soilql.stats.perturb import draw_parameters
@@ -118,7 +118,7 @@ class AtRows:
 
 @dataclass(frozen=True, eq=False)
 class NonlinearZoneFit:
-    """A fitted nonlinear model; a :class:`soilql.fitted.ZoneFit`.
+    """A fitted nonlinear model; a :class:`soilql.fits.fitted.ZoneFit`.
 
     Attributes
     ----------

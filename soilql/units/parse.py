@@ -7,8 +7,8 @@ from fractions import Fraction
 from functools import lru_cache
 
 from soilql.errors import did_you_mean
-from soilql.units_core import ONE, Factor, Unit, UnitError, build
-from soilql.units_table import DIMENSIONLESS_WORDS, SPELLINGS, SPELT_SUBSTANCES, SYMBOLS
+from soilql.units.core import ONE, Factor, Unit, UnitError, build
+from soilql.units.table import DIMENSIONLESS_WORDS, SPELLINGS, SPELT_SUBSTANCES, SYMBOLS
 
 # Letters first turned into ASCII one by one, so that offsets stay those of the user's text.
 _ASCII = str.maketrans("−–‑‐⁻⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉µμ·⋅×∗", "-----01234567890123456789uu****")

@@ -13,9 +13,9 @@ from fractions import Fraction
 from typing import Any
 
 from soilql.errors import Diagnostic, SoilqlError, Span
-from soilql.units_core import Substance, Unit, UnitError, describe, rational_power
-from soilql.units_parse import parse_unit
-from soilql.units_table import ELEMENT, MOLAR_MASS, WATER_DENSITY, Basis
+from soilql.units.core import Substance, Unit, UnitError, describe, rational_power
+from soilql.units.parse import parse_unit
+from soilql.units.table import ELEMENT, MOLAR_MASS, WATER_DENSITY, Basis
 
 __all__ = [
     "Conversion",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
 
-from soilql.units_table import DIMENSIONS, KELVIN_AT_0_DEGC, SYMBOLS, Basis
+from soilql.units.table import DIMENSIONS, KELVIN_AT_0_DEGC, SYMBOLS, Basis
 
 
 class UnitError(ValueError):

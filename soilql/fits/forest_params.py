@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from soilql import params as p
 from soilql.errors import Diagnostic, SoilqlError
-from soilql.fitting import check_formula
+from soilql.fits.fitting import check_formula
 from soilql.kinds import Block, Scope
 from soilql.params import Formula, TableRef, ZonesRef, param
 

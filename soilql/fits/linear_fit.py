@@ -15,8 +15,8 @@ from scipy.stats import t as student
 from soilql.errors import Diagnostic, SoilqlError
 from soilql.expr.ast import to_text
 from soilql.expr.terms import Terms
-from soilql.factors import Factor, from_json, learn, to_json
-from soilql.regression import BackTransform, Response, coefficient_table, correction
+from soilql.fits.factors import Factor, from_json, learn, to_json
+from soilql.fits.regression import BackTransform, Response, coefficient_table, correction
 from soilql.values import State, quantile_name
 
 Floats = NDArray[np.float64]
@@ -102,7 +102,7 @@ def design_of(terms: Terms, columns: Columns) -> Design:
 
 @dataclass(frozen=True, eq=False)
 class LinearZoneFit:
-    """A fitted linear model; a :class:`soilql.fitted.ZoneFit`.
+    """A fitted linear model; a :class:`soilql.fits.fitted.ZoneFit`.
 
     Attributes
     ----------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from soilql.context import Context
 from soilql.errors import Diagnostic, Severity, SoilqlError, Span, did_you_mean
-from soilql.fitted import missing
+from soilql.fits.fitted import missing
 from soilql.params import TableRef
 from soilql.values import Note, Table
 
@@ -109,7 +109,7 @@ def defined_rows(rows: Rows, factors: Sequence[Node]) -> Rows:
     """Return the rows in which every factor of a formula has a value; a logarithm may have none."""
     import numpy as np
 
-    from soilql.factors import learn
+    from soilql.fits.factors import learn
 
     for node in factors:
         if rows.count:

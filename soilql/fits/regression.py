@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from soilql.expr.parse import Expression
-    from soilql.training import Rows
+    from soilql.fits.training import Rows
 
 BackTransform = Literal["none", "duan", "normal"]
 
@@ -68,7 +68,7 @@ def response_problems(formula: Expression) -> Iterator[Diagnostic]:
 
 def positive_rows(rows: Rows, response: Response) -> Rows:
     """Return the rows whose response has a logarithm, where one is taken; the others are noted."""
-    from soilql.training import drop
+    from soilql.fits.training import drop
 
     if not response.log:
         return rows
