@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from soilql import params as p
-from soilql.errors import Diagnostic, Severity, SoilqlError, Span, did_you_mean
+from soilql.edits import replaced, respelled
+from soilql.errors import Diagnostic, Fix, Severity, SoilqlError, Span, did_you_mean
 from soilql.source import Entry, Mapping, Node, Scalar, Sequence, resolve
 from soilql.type_words import bounds_text, describe, listed
 
@@ -63,7 +64,7 @@ class Binder:
                 continue
             field = by_key.get(entry.name)
             if field is None:
-                close = self._unknown_key(entry, [key for key in by_key if node.get(key) is None])
+                close = self._unknown_key(node, entry, [key for key in by_key if node.get(key) is None])
                 meant |= close
                 whole = False
                 fits = fits and bool(close) and all(_is_detail(by_key[key]) for key in close)
@@ -97,11 +98,15 @@ class Binder:
             what = f"`{field.key}`: {field.doc}" if field.doc else f"`{field.key}`"
             self.diagnostics.append(Diagnostic("SQ121", f"missing key `{field.key}`", span, help=f"add {what}"))
 
-    def _unknown_key(self, entry: Entry, known: list[str]) -> set[str]:
+    def _unknown_key(self, node: Mapping, entry: Entry, known: list[str]) -> set[str]:
         """Report a key and return the keys that it may be a misspelling of: they are not missing."""
         close = did_you_mean(entry.name, known)
         help = close or (f"known keys: {', '.join(sorted(known))}" if known else "")
-        self.diagnostics.append(Diagnostic("SQ120", f"unknown key `{entry.name}`", entry.key.span, help=help))
+        message, span = f"unknown key `{entry.name}`", entry.key.span
+        # A key that was merged in from an anchor may be right in the other places.
+        own = node.span.start <= span.start < node.span.end
+        fixes = respelled(span, entry.name, known, safe=True) if own else ()
+        self.diagnostics.append(Diagnostic("SQ120", message, span, help=help, fixes=fixes))
         return {key for key in known if f"`{key}`" in close}
 
     def _field(self, field: p.Field, node: Node) -> Any:
@@ -233,7 +238,9 @@ class Binder:
             if node.value == choice or (isinstance(choice, str) and node.text == choice):
                 return choice
         help = did_you_mean(node.text, [str(c) for c in choices]) or ""
-        return self.report("SQ124", f"`{key}` cannot be `{node.text}`", node, f"one of {listed(choices)}", help)
+        fixes = respelled(node.span, node.text, [str(c) for c in choices], safe=True)
+        message, label = f"`{key}` cannot be `{node.text}`", f"one of {listed(choices)}"
+        return self.report("SQ124", message, node, label, help, fixes)
 
     def _nested(self, cls: type[p.Params], node: Node, key: str) -> Any:
         if isinstance(node, Mapping):
@@ -255,8 +262,11 @@ class Binder:
         if annotation in (int, float, bool):
             if type(value) is annotation:
                 return value
-            help = _plain(annotation, node)
-            return self.report("SQ122", f"`{key}` must be {describe(annotation)}", node, _found(node), help)
+            plain = _plain(annotation, node)
+            help = f"write `{plain}`{' without quotes' if node.style and plain == node.text.strip() else ''}"
+            fixes = () if node.substituted else replaced(node.span, node.span.text, plain, safe=True)
+            message = f"`{key}` must be {describe(annotation)}"
+            return self.report("SQ122", message, node, _found(node), help if plain else "", fixes if plain else ())
         if not isinstance(value, str) and annotation is not p.UnitText:  # the unit `1` is a number in YAML
             if value is None:
                 return self.report("SQ122", f"`{key}` has no value", node, help=f"expected {describe(annotation)}")
@@ -285,12 +295,14 @@ class Binder:
     def _wrong_shape(self, node: Node, key: str, expected: str) -> Any:
         return self.report("SQ122", f"`{key}` must be {expected}", node, f"is {_SHAPES[type(node)]}")
 
-    def report(self, code: str, message: str, node: Node, label: str = "", help: str = "") -> Any:
+    def report(
+        self, code: str, message: str, node: Node, label: str = "", help: str = "", fixes: tuple[Fix, ...] = ()
+    ) -> Any:
         """Add a diagnostic at a node and return the marker of a value that is missing."""
         span = node.span
         if isinstance(node, Mapping) and node.entries:
             span = node.entries[0].key.span
-        self.diagnostics.append(Diagnostic(code, message, span, label, help))
+        self.diagnostics.append(Diagnostic(code, message, span, label, help, fixes=fixes))
         return _MISSING
 
 
@@ -352,13 +364,13 @@ def _shape_fits(annotation: Any, node: Node) -> bool:
 
 
 def _plain(annotation: Any, node: Scalar) -> str:
-    """Return how a number or truth value is written that was given as text."""
+    """Return how a number or truth value is written that was given as text; empty where it was something else."""
     text = node.text.strip()
     if annotation is bool and text.lower() in _TRUTHS:
-        return f"write `{_TRUTHS[text.lower()]}`"
+        return _TRUTHS[text.lower()]
     number = resolve(text)
     wanted = isinstance(number, int if annotation is int else int | float) and not isinstance(number, bool)
-    return f"write `{text}` without quotes" if node.style and annotation is not bool and wanted else ""
+    return text if node.style and annotation is not bool and wanted else ""
 
 
 def _found(node: Node) -> str:
@@ -390,7 +402,10 @@ def canonical(value: Any) -> Any:
         items = [canonical(item) for item in value]
         return _MISSING if items and all(item is _MISSING for item in items) else items
     if isinstance(value, dict):
-        return {str(key): canonical(item) for key, item in value.items()}
+        named = {str(key): canonical(item) for key, item in value.items()}
+        # A column may be made from the one above it: what is more than a label is made in the order in which it stands.
+        labels = all(isinstance(item, str | bool | int | float) for item in value.values())
+        return named if labels else [[key, item] for key, item in named.items()]
     if isinstance(value, str):
         return str(value)
     if value is None or isinstance(value, bool | int | float):

@@ -1,4 +1,4 @@
-"""The command line: lint, plan, run, data, schema, explain. Everything that is printed is printed here."""
+"""The command line. Everything that is printed is printed here."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soilql import __version__
 from soilql.errors import Diagnostic, Severity, SoilqlError
+from soilql.reporting import Outcome
 
 if TYPE_CHECKING:
+    from soilql.lint_files import Choice
     from soilql.spec import Spec
 
-CLEAN, FINDINGS, USAGE, FAILED = 0, 1, 2, 3
+CLEAN, FINDINGS, USAGE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
-_COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
 _BYTES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -34,9 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 clean, 1 findings, 2 usage or unreadable input, 3 failure while running.
+        0 clean, 1 findings, 2 usage or unreadable input, 3 failure while running, 130 interrupted.
     """
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    parser = _parser()
+    if not given:
+        parser.print_help()
+        return CLEAN
+    options = parser.parse_args(given)
     try:
         return int(options.command(options))
     except SoilqlError as error:
@@ -48,41 +54,84 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return CLEAN
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
+
+
+# --- options ----------------------------------------------------------------------------------------------------------
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="soilql", description="A statistics workbench for global upscaling studies, as a declarative language."
+        prog="soilql",
+        description="A statistics workbench for global upscaling studies, as a declarative language.",
+        epilog="`soilql COMMAND --help` shows the options of a command and an example.",
     )
     parser.add_argument("--version", action="version", version=f"soilql {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, function: object, text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    def command(name: str, function: Callable[..., int], text: str, example: str) -> argparse.ArgumentParser:
+        about, example = text[0].upper() + text[1:] + ".", f"example: soilql {name} {example}"
+        sub: argparse.ArgumentParser = commands.add_parser(name, help=text, description=about, epilog=example)
         sub.set_defaults(command=function)
         return sub
 
-    lint = command("lint", _lint, "check specs without running them")
-    lint.add_argument("specs", nargs="+", metavar="SPEC")
-    _add_set(lint)
-    plan = command("plan", _plan, "show what a run would do, and why")
+    _lint_options(command("lint", _lint, "check specs without running them, and mend them", "specs/ --fix"))
+    fmt = command("fmt", _fmt, "give specs the one layout, comments kept", "specs/ --check")
+    fmt.add_argument("paths", nargs="+", metavar="SPEC", help="files and folders, or - for the standard input")
+    how = fmt.add_mutually_exclusive_group()
+    how.add_argument("--check", action="store_true", help="change nothing; status 1 where a file would change")
+    how.add_argument("--diff", action="store_true", help="as --check, and show how")
+    convert = command("convert", _convert, "write a spec as YAML or in the mini-language", "study.yaml study.soilql")
+    convert.add_argument("source", metavar="SPEC")
+    convert.add_argument("target", nargs="?", metavar="TARGET", help="default: the other surface, printed")
+    convert.add_argument("--force", action="store_true", help="write over a file that is there")
+    render = command(
+        "render", _render, "print a spec with parents, inputs and recipes put in", "study.yaml --set years=2000-2014"
+    )
+    render.add_argument("spec", metavar="SPEC")
+    _add_set(render)
+    lock = command("lock", _lock, "pin the recipes that a spec uses, by sha256", "study.yaml --update")
+    lock.add_argument("spec", metavar="SPEC")
+    lock.add_argument("--update", action="store_true", help="fetch anew what is pinned, and pin what it is now")
+    lock.add_argument("--local", action="store_true", help="pin files of this machine too")
+    plan = command("plan", _plan, "show what a run would do, and why", "study.yaml")
     plan.add_argument("spec", metavar="SPEC")
     _add_set(plan)
     _add_places(plan)
-    run = command("run", _run, "run a spec; what is stored already is not computed again")
+    run = command("run", _run, "run a spec; what is stored already is not computed again", "study.yaml --memory 4GB")
     run.add_argument("spec", metavar="SPEC")
     _add_set(run)
     _add_places(run)
     run.add_argument("--quiet", action="store_true", help="show problems only")
-    data = command("data", _data, "public data sets: list, fetch, verify, where")
+    audit = command("audit", _audit, "check whether printed figures fit together", "figures.csv --format json")
+    audit.add_argument("table", metavar="FILE", help="a table of r, R2, p, n, totals ... as a paper prints them")
+    audit.add_argument("--format", choices=("text", "json"), default="text")
+    data = command("data", _data, "public data sets: list, fetch, verify, where", "fetch srdb-v5")
     data.add_argument("action", choices=("list", "fetch", "verify", "where"))
     data.add_argument("names", nargs="*", metavar="NAME")
-    schema = command("schema", _schema, "print the JSON Schema of a spec, for editors")
+    schema = command("schema", _schema, "print the JSON Schema of a spec, for editors", "--output spec.schema.json")
     schema.add_argument("--output", type=Path, metavar="FILE", help="write it to a file")
-    explain = command("explain", _explain, "explain a code, kind, section or function")
-    explain.add_argument("topic", metavar="TOPIC")
+    explain = command(
+        "explain", _explain, "explain a code, kind, section or function, or a model", "model qrf in study.yaml"
+    )
+    explain.add_argument("topic", nargs="+", metavar="TOPIC", help="a topic, or: model NAME in SPEC")
     return parser
+
+
+def _lint_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("specs", nargs="+", metavar="SPEC", help="files and folders, or - for the standard input")
+    _add_set(parser)
+    parser.add_argument("--format", choices=("text", "json", "sarif", "github"), default="text")
+    parser.add_argument("--select", action="append", default=[], metavar="CODES", help="only these: SQ6,SQ301")
+    parser.add_argument("--ignore", action="append", default=[], metavar="CODES", help="not these: SQ208")
+    parser.add_argument(
+        "--severity", choices=("error", "warning", "info"), default="info", help="the least that counts"
+    )
+    parser.add_argument("--fix", action="store_true", help="make the edits that can have meant nothing else")
+    parser.add_argument("--unsafe-fixes", action="store_true", help="and those that may change what was meant")
+    parser.add_argument("--diff", action="store_true", help="show these edits instead of making them")
+    parser.add_argument("--stdin-filename", default="<stdin>", metavar="NAME", help="what the standard input is called")
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
 
 
 def _add_set(parser: argparse.ArgumentParser) -> None:
@@ -120,6 +169,77 @@ def _workers(text: str) -> int:
     return int(text)
 
 
+# --- commands about the text of specs ---------------------------------------------------------------------------------
+
+
+def _lint(options: argparse.Namespace) -> int:
+    from soilql.inputs import parse_settings
+    from soilql.lint_command import Request, lint_command
+    from soilql.reporting.text import wants_colour
+
+    request = Request(
+        tuple(options.specs),
+        parse_settings(options.set),
+        _choice(options),
+        options.format,
+        "unsafe" if options.unsafe_fixes else "safe" if options.fix or options.diff else "no",
+        options.diff,
+        options.stdin_filename,
+        wants_colour(sys.stderr, options.color),
+    )
+    return _print(lint_command(request, sys.stdin.buffer.read))
+
+
+def _choice(options: argparse.Namespace) -> Choice:
+    from soilql.lint_files import Choice
+
+    def prefixes(given: list[str]) -> tuple[str, ...]:
+        return tuple(code.strip().upper() for part in given for code in part.split(",") if code.strip())
+
+    return Choice(prefixes(options.select), prefixes(options.ignore), Severity(options.severity))
+
+
+def _fmt(options: argparse.Namespace) -> int:
+    from soilql.surface_commands import format_command
+
+    return _print(format_command(options.paths, sys.stdin.buffer.read, check=options.check, diff=options.diff))
+
+
+def _convert(options: argparse.Namespace) -> int:
+    from soilql.surface_commands import convert_command
+
+    return _print(convert_command(options.source, options.target, force=options.force))
+
+
+def _render(options: argparse.Namespace) -> int:
+    from soilql.resolved import resolved_text
+
+    sys.stdout.write(resolved_text(_checked(options)))
+    return CLEAN
+
+
+def _lock(options: argparse.Namespace) -> int:
+    from soilql.lock import lock
+
+    done = lock(Path(options.spec), update=options.update, local=options.local)
+    for what, addresses in (("new", done.new), ("changed", done.changed), ("kept", done.kept)):
+        for address in addresses:
+            print(f"{what:<7}  {address}")
+    pinned = len(done.new) + len(done.changed) + len(done.kept)
+    print(f"{pinned} pinned in {done.path}" if pinned else f"{options.spec} uses nothing that has to be pinned")
+    return CLEAN
+
+
+def _print(outcome: Outcome) -> int:
+    sys.stdout.write(outcome.out)
+    sys.stdout.flush()
+    sys.stderr.write(outcome.err)
+    return outcome.status
+
+
+# --- commands that compute --------------------------------------------------------------------------------------------
+
+
 def _load(options: argparse.Namespace, path: str) -> Spec:
     from soilql.inputs import parse_settings
     from soilql.spec import load
@@ -138,28 +258,6 @@ def _checked(options: argparse.Namespace) -> Spec:
     if errors:
         raise SystemExit(FINDINGS)
     return spec
-
-
-def _lint(options: argparse.Namespace) -> int:
-    from soilql.lint import lint
-
-    total = 0
-    status = CLEAN
-    for path in options.specs:
-        try:
-            found = lint(_load(options, path))
-        except SoilqlError as error:
-            show(error.diagnostics)
-            status = USAGE
-            continue
-        show(found)
-        total += len(found)
-    files = f"{len(options.specs)} file{'s' if len(options.specs) > 1 else ''}"
-    if total:
-        print(f"{total} finding{'s' if total > 1 else ''} in {files}", file=sys.stderr)
-    elif status == CLEAN:
-        print(f"{files}: no findings", file=sys.stderr)
-    return status or (FINDINGS if total else CLEAN)
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -201,6 +299,17 @@ def _out(options: argparse.Namespace) -> Path:
     return out
 
 
+def _audit(options: argparse.Namespace) -> int:
+    from soilql.audit import audit_file
+
+    found = audit_file(Path(options.table))
+    sys.stdout.write(found.json() if options.format == "json" else found.text())
+    return CLEAN if found.clean else FINDINGS
+
+
+# --- commands that inform ---------------------------------------------------------------------------------------------
+
+
 def _data(options: argparse.Namespace) -> int:
     from soilql.data_view import data_lines
 
@@ -221,24 +330,34 @@ def _schema(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from soilql.explain import explain
+    match options.topic:
+        case ["model", name, "in", path]:
+            print(_model_text(name, path))
+        case words:
+            from soilql.explain import explain
 
-    print(explain(options.topic))
+            print(explain(" ".join(words)))
     return CLEAN
+
+
+def _model_text(name: str, path: str) -> str:
+    from soilql.errors import did_you_mean
+    from soilql.formula.typeset import explain_model
+    from soilql.spec import load
+
+    spec = load(Path(path))
+    block = spec.block(name)
+    if block is None:
+        show(spec.diagnostics)
+        help = did_you_mean(name, spec.names()) or f"its blocks: {', '.join(spec.names())}"
+        raise SoilqlError(Diagnostic("SQ140", f"{path} has no block `{name}`", help=help))
+    return explain_model(block, spec)
 
 
 def show(diagnostics: Sequence[Diagnostic]) -> None:
     """Print diagnostics to stderr, in colour where it is a terminal."""
-    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    from soilql.reporting.text import render, wants_colour
+
+    colour = wants_colour(sys.stderr)
     for diagnostic in diagnostics:
-        text = diagnostic.render()
-        if colour:
-            text = _paint(text, diagnostic)
-        print(text, file=sys.stderr)
-
-
-def _paint(text: str, diagnostic: Diagnostic) -> str:
-    tone = _COLOURS[diagnostic.severity]
-    head = f"{diagnostic.severity} {diagnostic.code}"
-    painted = text.replace(head, f"\033[1;{tone}m{head}\033[0m", 1)
-    return re.sub(r"^(\s*\| \s*)(\^+)", rf"\1\033[1;{tone}m\2\033[0m", painted, count=1, flags=re.MULTILINE)
+        print(render(diagnostic, colour=colour), file=sys.stderr)

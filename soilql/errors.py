@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 
 
 class Severity(StrEnum):
@@ -27,10 +28,16 @@ class Source:
         What a diagnostic prints before the line, usually the path as the user typed it.
     text : str
         The whole text, decoded, without a byte order mark.
+    path : Path, optional
+        The file it was read from; for a recipe from the network, its copy on this machine.
+    included : Inclusion, optional
+        Where another spec asked for it; None for the spec that was named by the user.
     """
 
     name: str
     text: str
+    path: Path | None = None
+    included: Inclusion | None = None
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -58,6 +65,45 @@ class Source:
     def span(self, start: int, end: int) -> Span:
         """Return the span between two character offsets."""
         return Span(self, start, end)
+
+    @property
+    def folder(self) -> Path:
+        """Folder that relative paths in the text start from."""
+        return (self.path or Path(self.name)).parent
+
+    @property
+    def remote(self) -> bool:
+        """Whether the text came from the network, so that it has no folder of its own."""
+        return self.included is not None and self.included.remote
+
+    def chain(self) -> Iterator[Inclusion]:
+        """Yield how the text came to be read, from itself up to the spec that was named by the user."""
+        step = self.included
+        while step is not None:
+            yield step
+            step = step.span.source.included
+
+
+@dataclass(frozen=True, eq=False)
+class Inclusion:
+    """How one spec came to read another.
+
+    Attributes
+    ----------
+    span : Span
+        Where it is named.
+    words : str
+        What the one is to the other, to be followed by the place: ``extended by``.
+    remote : bool
+        Whether it comes from the network.
+    """
+
+    span: Span
+    words: str
+    remote: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.words} {self.span}"
 
 
 @dataclass(frozen=True)
@@ -93,6 +139,28 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Fix:
+    """An edit of a source that mends what a diagnostic found.
+
+    Attributes
+    ----------
+    span : Span
+        What is replaced; an empty span for an insertion.
+    replacement : str
+        What is put there; empty for a deletion.
+    safe : bool
+        Whether the text can have meant nothing else, so that `--fix` may make the edit unasked.
+    title : str
+        What the edit does, in the imperative.
+    """
+
+    span: Span
+    replacement: str
+    safe: bool
+    title: str
+
+
+@dataclass(frozen=True)
 class Diagnostic:
     """One finding: what is wrong, where, and how to mend it.
 
@@ -112,6 +180,8 @@ class Diagnostic:
         Errors stop a run; warnings do not.
     notes : tuple of str
         Further facts, one line each.
+    fixes : tuple of Fix
+        Edits that would mend it, each by itself. With several of them the choice is the author's.
     """
 
     code: str
@@ -121,6 +191,13 @@ class Diagnostic:
     help: str = ""
     severity: Severity = Severity.ERROR
     notes: tuple[str, ...] = field(default=())
+    fixes: tuple[Fix, ...] = field(default=())
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The notes, and how the file at fault came to be read where the user did not name it."""
+        chain = () if self.span is None else tuple(str(step) for step in self.span.source.chain())
+        return (*self.notes, *chain)
 
     def sort_key(self) -> tuple[str, int, int, str, str]:
         """Return the key by which diagnostics are shown in order of their place."""
@@ -148,7 +225,7 @@ class Diagnostic:
             lines += excerpt
         elif self.label:
             lines.append(f"{pad}= {self.label}")
-        lines += [f"{pad}= note: {note}" for note in self.notes]
+        lines += [f"{pad}= note: {fact}" for fact in self.facts]
         if self.help:
             lines.append(f"{pad}= help: {self.help}")
         return "\n".join(lines)
@@ -182,6 +259,25 @@ class SoilqlError(Exception):
         super().__init__("\n".join(d.render() for d in found))
 
 
+def close_names(name: str, known: Iterable[str]) -> list[str]:
+    """Return the known name closest to a misspelt one, or two that are as close; empty where none is close.
+
+    Examples
+    --------
+    >>> close_names("lattitude", ["Latitude", "Longitude"])
+    ['Latitude']
+    """
+    import difflib
+
+    choices: Sequence[str] = list(dict.fromkeys(known))
+    by_lower = {choice.lower(): choice for choice in reversed(choices)}
+    if name.lower() in by_lower:
+        return [by_lower[name.lower()]]
+    close = difflib.get_close_matches(name, choices, n=2, cutoff=0.6)
+    likeness = [difflib.SequenceMatcher(None, choice, name).ratio() for choice in close]
+    return [choice for choice, ratio in zip(close, likeness, strict=True) if ratio > likeness[0] - 0.1]
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return a help text that names the known name closest to a misspelt one, or two as close; else an empty string.
 
@@ -192,14 +288,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("x", ["Latitude"])
     ''
     """
-    import difflib
-
-    choices: Sequence[str] = list(dict.fromkeys(known))
-    by_lower = {choice.lower(): choice for choice in reversed(choices)}
-    if name.lower() in by_lower:
-        close = [by_lower[name.lower()]]
-    else:
-        close = difflib.get_close_matches(name, choices, n=2, cutoff=0.6)
-        likeness = [difflib.SequenceMatcher(None, choice, name).ratio() for choice in close]
-        close = [choice for choice, ratio in zip(close, likeness, strict=True) if ratio > likeness[0] - 0.1]
+    close = close_names(name, known)
     return f"did you mean {' or '.join(f'`{c}`' for c in close)}?" if close else ""

@@ -7,7 +7,7 @@ import pkgutil
 from functools import cache
 from types import ModuleType
 
-from soilql import rules
+from soilql import rules, suppress
 from soilql.errors import Diagnostic
 from soilql.spec import Spec
 
@@ -30,10 +30,10 @@ def lint(spec: Spec) -> list[Diagnostic]:
     Returns
     -------
     list of Diagnostic
-        Structural problems and those that the rules found.
+        Structural problems and those that the rules found, without those that comments of the spec accept.
     """
     found = list(spec.diagnostics)
     for module in rule_modules():
         found += module.check(spec)
     unique = {(d.code, d.message, d.sort_key()): d for d in found}
-    return sorted(unique.values(), key=Diagnostic.sort_key)
+    return list(suppress.apply(sorted(unique.values(), key=Diagnostic.sort_key), spec.source).kept)

@@ -1,9 +1,18 @@
-"""From a spec to nodes in order, each with the key of its result and the parts that the key is made of."""
+"""From a spec to nodes in order, each with the key of its result and the parts that the key is made of.
+
+Names of blocks do not decide a result, with one exception, so a renamed block is not computed again: in the key an
+input goes by the parameter that names it. The exception are analyses, whose tables and maps show by name what they
+were made from and what they are (the model of a score, the map of a total, the variable that a formula gives). A kind
+may say which names its result shows: ``SHOWS_NAMES = ("inputs",)``, ``("own",)``, both, or none. A block of a recipe
+has the names in its own file there, so that it is the same computation wherever the recipe is used. Notes that are
+kept with a result name the blocks as they were called when it was made.
+"""
 
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +21,11 @@ from soilql import registry
 from soilql.bind import canonical
 from soilql.errors import Diagnostic, SoilqlError, Span, did_you_mean
 from soilql.fingerprint import canonical_json, content_sha256, text_sha256
+from soilql.inputs import origin
 from soilql.kinds import Block, Kind
-from soilql.params import DataSource, Params, fields
+from soilql.params import DataSource
+from soilql.references import as_seen_inside, data_sources, find_references, rename
+from soilql.scoped import scoped
 from soilql.spec import Spec
 from soilql.values import ValueType
 
@@ -38,8 +50,8 @@ class Node:
     sources : mapping of str to tuple of Path
         Files behind each DataSource parameter.
     parts : mapping of str to Any
-        What the key is the hash of, in JSON: ``kind``, ``version``, ``params.<name>``, ``input.<name>``,
-        ``file.<parameter>``, ``extra``. Kept so that a stale node can be explained.
+        What the key is the hash of, in JSON: ``kind``, ``version``, ``params.<name>``, ``input.<parameter>`` or
+        ``input.<name>``, ``file.<parameter>``, ``extra``, ``name``. Kept so that a stale node can be explained.
     key : str
         sha256 of the parts, in hex; empty where a problem keeps it from being known.
     problems : tuple of Diagnostic
@@ -85,7 +97,7 @@ def make_plan(spec: Spec, *, fetch: bool = False) -> Plan:
     Returns
     -------
     Plan
-        In the order of the file, except that a block comes after those it needs.
+        In the order of the file, except that a block comes after those it needs; of recipes, what is asked for.
 
     Raises
     ------
@@ -114,24 +126,24 @@ def topological_order(spec: Spec) -> list[str]:
         order[name] = None
 
     for name in spec.blocks:
-        visit(name)
+        if name not in spec.idle:
+            visit(name)
     return list(order)
 
 
 def _make_node(spec: Spec, block: Block, needed: Mapping[str, Node], fetch: bool) -> Node:
-    kind = spec.kind(block)
+    kind = scoped(spec.kind(block), block)
     value_type = spec.value_type(block.name)
     assert value_type is not None, "only a spec without errors is planned"
     files: dict[str, tuple[Path, ...]] = {}
     parts: dict[str, Any] = {"kind": f"{block.section}.{kind.name}", "version": kind.version}
-    parts |= {f"params.{key}": value for key, value in canonical(block.params).items()}
-    parts |= {f"input.{name}": node.key for name, node in needed.items()}
+    parts |= _named_parts(block, kind, needed)
     if (extra := kind.key_extra(block.params)) is not None:
         parts["extra"] = extra
     problems: list[Diagnostic] = []
-    for key, sources in _data_sources(block.params):
+    for key, sources in data_sources(block.params):
         try:
-            paths, sums = _resolve(spec, block, key, sources, fetch)
+            paths, sums = _resolve(block, key, sources, fetch)
         except SoilqlError as error:
             problems += error.diagnostics
             continue
@@ -143,18 +155,35 @@ def _make_node(spec: Spec, block: Block, needed: Mapping[str, Node], fetch: bool
     return Node(block, kind, value_type, inputs, files, parts, key, tuple(problems))
 
 
-def _data_sources(parameters: Params) -> Iterator[tuple[str, list[DataSource]]]:
-    for field in fields(type(parameters)):
-        value = getattr(parameters, field.name)
-        items = value if isinstance(value, list) else [value]
-        sources = [item for item in items if isinstance(item, DataSource)]
-        if sources:
-            yield field.key, sources
+def _named_parts(block: Block, kind: Kind, needed: Mapping[str, Node]) -> dict[str, Any]:
+    """Return the parts of a key that hold names of blocks: the parameters, the inputs and the block's own name."""
+    local = as_seen_inside(block)
+    shown = getattr(kind.module, "SHOWS_NAMES", ("own", "inputs") if block.section == "analyses" else ())
+    mentioned: dict[str, str] = {}  # from the name of an input to the parameter that names it first
+    for reference in find_references(local):
+        mentioned.setdefault(reference.ref.block, reference.parameter)
+    called = _numbered(mentioned)
+    parts: dict[str, Any] = {"name": local.name} if "own" in shown else {}
+    parameters = local.params if "inputs" in shown else rename(local.params, lambda name: called[name])
+    parts |= {f"params.{key}": value for key, value in canonical(parameters).items()}
+    # Both go through the references in the same order.
+    for name, node in zip(mentioned, needed.values(), strict=True):
+        parts[f"input.{name if 'inputs' in shown else called[name]}"] = node.key
+    return parts
 
 
-def _resolve(
-    spec: Spec, block: Block, key: str, sources: list[DataSource], fetch: bool
-) -> tuple[tuple[Path, ...], list[str]]:
+def _numbered(mentioned: Mapping[str, str]) -> dict[str, str]:
+    """Return for each input the parameter that names it, counted where it names several."""
+    several = Counter(mentioned.values())
+    count: Counter[str] = Counter()
+    called = {}
+    for name, parameter in mentioned.items():
+        count[parameter] += 1
+        called[name] = f"{parameter}_{count[parameter]}" if several[parameter] > 1 else parameter
+    return called
+
+
+def _resolve(block: Block, key: str, sources: list[DataSource], fetch: bool) -> tuple[tuple[Path, ...], list[str]]:
     """Return the files behind a parameter and the sha256 of their content."""
     paths: list[Path] = []
     sums: list[str] = []
@@ -168,11 +197,12 @@ def _resolve(
                 raise _at(error, block, key, i) from None
             sums += [file.sha256 for file in entry.files]
             continue
-        found = _glob(spec.folder, source)
+        written = origin(block.node_at(key, i)).source
+        found = _glob(written.folder, source)
         if not found:
-            help = (
-                did_you_mean(Path(source).name, _siblings(spec.folder / source)) or "paths start from the spec's folder"
-            )
+            close = did_you_mean(Path(source).name, _siblings(written.folder / source))
+            here = "the spec's folder" if written.included is None else f"the folder of `{written.name}`"
+            help = close or f"paths start from {here}"
             raise SoilqlError(Diagnostic("SQ701", f"no file at `{source}`", span, help=help))
         for path in found:
             _refuse_folder(path, source, span)
@@ -239,11 +269,13 @@ def reasons(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> list[str]:
             continue
         family, _, name = part.partition(".")
         if family == "params":
-            found.append(f"`{name}` changed from {_shown(before)} to {_shown(after)}")
+            found += _changed(name, before, after)
         elif family == "input":
             found.append(f"its input `{name}` {'changed' if before and after else 'is new' if after else 'is gone'}")
         elif family == "file":
             found.append(f"the files of `{name}` changed")
+        elif family == "name":
+            found.append(f"it was called `{before}`")
         elif family == "extra":
             found.append("the registry's reader settings changed")
         elif family == "version":
@@ -251,6 +283,23 @@ def reasons(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> list[str]:
         else:
             found.append(f"its kind changed from {before} to {after}")
     return found
+
+
+def _changed(name: str, before: Any, after: Any) -> list[str]:
+    """Return how a parameter changed; of a mapping of names to things, which of them."""
+    old, new = _named(before), _named(after)
+    if not old or not new:
+        return [f"`{name}` changed from {_shown(before)} to {_shown(after)}"]
+    differ = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    words = {key: "changed" if key in old and key in new else "is new" if key in new else "is gone" for key in differ}
+    return [f"`{key}` of `{name}` {word}" for key, word in words.items()] or [f"the order of `{name}` changed"]
+
+
+def _named(value: Any) -> dict[str, Any]:
+    """Return a canonical mapping of names as a dict; empty for anything else."""
+    if isinstance(value, list) and all(isinstance(x, list) and len(x) == 2 and isinstance(x[0], str) for x in value):
+        return dict(value)
+    return {}
 
 
 def _shown(value: Any) -> str:

@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 import yaml
 
-from soilql.errors import Diagnostic, SoilqlError, Source, Span
+from soilql.edits import removed
+from soilql.errors import Diagnostic, Fix, SoilqlError, Source, Span
 from soilql.yaml_problems import syntax_error
 
 ScalarValue: TypeAlias = str | int | float | bool | None
@@ -130,15 +131,26 @@ def read_source(path: Path, name: str | None = None) -> Source:
     """
     shown = name or str(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return decode_source(path.read_bytes(), shown)
     except FileNotFoundError:
         raise SoilqlError(Diagnostic("SQ106", f"no such spec: {shown}", help="check the path")) from None
-    except UnicodeDecodeError as error:
-        message = f"{shown} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}"
-        raise SoilqlError(Diagnostic("SQ102", message, help="save the file as UTF-8")) from None
     except OSError as error:
         raise SoilqlError(Diagnostic("SQ102", f"cannot read {shown}: {error.strerror}")) from None
-    return Source(shown, text)
+
+
+def decode_source(raw: bytes, name: str) -> Source:
+    """Return bytes as a source: UTF-8, with or without a byte order mark.
+
+    Raises
+    ------
+    SoilqlError
+        They are not UTF-8 (SQ102).
+    """
+    try:
+        return Source(name, raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        message = f"{name} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}"
+        raise SoilqlError(Diagnostic("SQ102", message, help="save the file as UTF-8")) from None
 
 
 def parse_yaml(source: Source) -> Tree:
@@ -242,17 +254,17 @@ class _Builder:
                 for entry in self._merge(value):
                     merged.setdefault(entry.name, entry)
             elif key.text in own:
-                first = own[key.text].key.span.line
-                self._report(
-                    "SQ103",
-                    f"duplicate key `{key.text}`",
-                    key.span,
-                    f"first given on line {first}",
-                    "keep one of them",
-                )
+                self._duplicate(own[key.text], Entry(key, value))
             else:
                 own[key.text] = Entry(key, value)
         return Mapping((*own.values(), *(e for e in merged.values() if e.name not in own)), span)
+
+    def _duplicate(self, first: Entry, second: Entry) -> None:
+        title = f"leave out the second `{first.name}`, which says the same"
+        whole = Span(self.source, second.key.span.start, second.value.span.end)
+        fixes = removed(whole, safe=True, title=title) if _plain(first.value) == _plain(second.value) else ()
+        label = f"first given on line {first.key.span.line}"
+        self._report("SQ103", f"duplicate key `{first.name}`", second.key.span, label, "keep one of them", fixes)
 
     def _merge(self, value: Node) -> tuple[Entry, ...]:
         if isinstance(value, Mapping):
@@ -274,8 +286,19 @@ class _Builder:
             end = start + len(self.source.text[start:end].rstrip())
         return self.source.span(start, max(start, end))
 
-    def _report(self, code: str, message: str, span: Span, label: str = "", help: str = "") -> None:
-        self.diagnostics.append(Diagnostic(code, message, span, label, help))
+    def _report(
+        self, code: str, message: str, span: Span, label: str = "", help: str = "", fixes: tuple[Fix, ...] = ()
+    ) -> None:
+        self.diagnostics.append(Diagnostic(code, message, span, label, help, fixes=fixes))
+
+
+def _plain(node: Node) -> object:
+    """Return what a node says, for comparison; 1, 1.0 and true are three things."""
+    if isinstance(node, Scalar):
+        return (type(node.value), node.text)
+    if isinstance(node, Sequence):
+        return [_plain(item) for item in node.items]
+    return [(entry.name, _plain(entry.value)) for entry in node]
 
 
 def resolve(text: str) -> ScalarValue:

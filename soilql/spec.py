@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from soilql import kinds, params
+from soilql import kinds, params, using
 from soilql.bind import Binder
-from soilql.errors import Diagnostic, Severity, Source, Span, did_you_mean
-from soilql.inputs import Inputs
+from soilql.compose import merge_parents
+from soilql.edits import line_end, replaced, respelled
+from soilql.errors import Diagnostic, Fix, Severity, Source, Span, did_you_mean
+from soilql.inputs import Inputs, plain
 from soilql.kinds import SECTIONS, Block, Kind, Schema
-from soilql.params import Params, Ref, param
-from soilql.source import Entry, Scalar, Tree, parse_yaml, read_source
+from soilql.params import Params, param
+from soilql.parse import parse_source
+from soilql.recipes import Library
+from soilql.references import SEPARATOR, Reference, cycles, find_references
+from soilql.source import Entry, Scalar, Tree, read_source
 from soilql.source import Mapping as MappingNode
 from soilql.values import ValueType
 
 GRAMMAR_VERSION = 1
-TOP_LEVEL = ("soilql", "meta", "inputs", *SECTIONS)
+TOP_LEVEL = ("soilql", "meta", "extends", "inputs", "use", *SECTIONS)
 
 #: What each part of a spec is, in one sentence.
 SECTION_DOCS: Mapping[str, str] = {
@@ -44,28 +49,6 @@ class Meta(Params):
     licence: str = param("", doc="licence of the recipe", in_key=False)
 
 
-@dataclass(frozen=True)
-class Reference:
-    """One mention of a block in another block's parameters.
-
-    Attributes
-    ----------
-    ref : Ref
-        What is named.
-    span : Span
-        Where.
-    parameter : str
-        Key of the parameter that holds it.
-    in_expression : bool
-        Whether it is a name in an expression, which the block's kind checks as a whole.
-    """
-
-    ref: Ref
-    span: Span
-    parameter: str
-    in_expression: bool = False
-
-
 @dataclass(frozen=True, eq=False)
 class Spec:
     """A bound spec; the scope in which its blocks are checked.
@@ -77,7 +60,8 @@ class Spec:
     meta : Meta
         Title, authors, DOI.
     blocks : mapping of str to Block
-        In the order of the file; blocks that could not be bound are left out.
+        Those of its recipes, as ``alias::name``, then its own in the order of the file; blocks that could not be bound
+        are left out.
     diagnostics : tuple of Diagnostic
         Everything found while parsing and binding.
     inputs : mapping of str to Any
@@ -85,7 +69,11 @@ class Spec:
     unbound : frozenset of str
         Names of the blocks that could not be bound, so that a reference to one of them is not reported too.
     resolved : soilql.source.Mapping or None
-        The tree after the inputs were put in.
+        The tree after parents were merged, inputs put in and the recipes that are needed written out.
+    available : mapping of str to Block
+        All blocks of its recipes, whether or not anything needs them.
+    idle : frozenset of str
+        Blocks of its recipes that are linted and not computed, as nothing here asks for them.
     """
 
     source: Source
@@ -95,19 +83,21 @@ class Spec:
     inputs: Mapping[str, Any]
     unbound: frozenset[str]
     resolved: MappingNode | None
+    available: Mapping[str, Block] = field(default_factory=dict)
+    idle: frozenset[str] = frozenset()
 
     @property
     def folder(self) -> Path:
         """Folder that relative paths of data start from."""
-        return Path(self.source.name).parent
+        return self.source.folder
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of all blocks."""
-        return tuple(self.blocks)
+        """Return the names of all blocks, those of recipes last."""
+        return (*(name for name in self.blocks if name not in self.available), *self.available)
 
     def block(self, name: str) -> Block | None:
         """Return the block of that name, or None."""
-        return self.blocks.get(name)
+        return self.blocks.get(name) or self.available.get(name)
 
     def kind(self, block: Block) -> Kind:
         """Return the kind of a block."""
@@ -117,7 +107,7 @@ class Spec:
 
     def value_type(self, name: str) -> ValueType | None:
         """Return what the value of a block is, or None where that cannot be told."""
-        block = self.blocks.get(name)
+        block = self.block(name)
         if block is None or name in self.cyclic:
             return None
         if name not in self._types:
@@ -127,11 +117,13 @@ class Spec:
     def schema(self, ref: str) -> Schema | None:
         """Return the columns of a block, or of the one variable that the reference picks; None if unknown."""
         name, _, variable = ref.partition(".")
-        block = self.blocks.get(name)
+        block = self.block(name)
         if block is None or name in self.cyclic:
             return None
         if name not in self._schemas:
-            self._schemas[name] = self.kind(block).schema(block, self)
+            # A result that is named after its block has the name that the block has in its own file.
+            local = replace(block, name=name.rpartition(SEPARATOR)[2])
+            self._schemas[name] = self.kind(block).schema(local, self)
         found = self._schemas[name]
         if found is None or not variable or variable not in found.variables:
             return found
@@ -153,7 +145,7 @@ class Spec:
     @cached_property
     def cyclic(self) -> Mapping[str, tuple[str, ...]]:
         """Blocks that need their own result, each with the way round."""
-        return _cycles({name: [r.ref.block for r in refs] for name, refs in self.references.items()})
+        return cycles({name: [r.ref.block for r in refs] for name, refs in self.references.items()})
 
     def misleads(self, reference: Reference) -> bool:
         """Return whether a reference names no block, or one whose value is not what it needs."""
@@ -168,71 +160,13 @@ class Spec:
         return not any(d.severity is Severity.ERROR for d in self.diagnostics)
 
 
-def find_references(block: Block) -> Iterator[Reference]:
-    """Yield every reference that a block's parameters hold, also inside lists, mappings and expressions."""
-    yield from _references(block, block.params, ())
-
-
-def _references(block: Block, value: Any, path: tuple[str | int, ...]) -> Iterator[Reference]:
-    if isinstance(value, Ref):
-        yield Reference(value, block.span(*path), str(path[0]))
-    elif isinstance(value, Params):
-        for field in params.fields(type(value)):
-            inner = getattr(value, field.name)
-            role = getattr(getattr(field.type, "__metadata__", (None,))[0], "role", None)
-            if role == "blocks" and inner is not None:
-                yield from _expression_references(inner, field.key)
-            else:
-                yield from _references(block, inner, (*path, field.key))
-    elif isinstance(value, list):
-        for i, item in enumerate(value):
-            yield from _references(block, item, (*path, i))
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _references(block, item, (*path, str(key)))
-
-
-def _expression_references(expression: Any, key: str) -> Iterator[Reference]:
-    from soilql.expr.ast import Name, walk
-
-    for node in walk(expression.root):
-        if isinstance(node, Name):
-            yield Reference(params.DataRef(node.name), expression.locate(node.start, node.end), key, in_expression=True)
-
-
-def _cycles(edges: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
-    """Return each node that lies on or leads into a cycle, with the cycle it meets."""
-    found: dict[str, tuple[str, ...]] = {}
-    done: set[str] = set()
-    for start in edges:
-        path: list[str] = []
-        stack = [(start, iter(edges.get(start, ())))] if start not in done else []
-        path += [start] if stack else []
-        while stack:
-            name, rest = stack[-1]
-            target = next((t for t in rest if t in edges), None)
-            if target is None:
-                stack.pop()
-                path.pop()
-                done.add(name)
-            elif target in path:
-                cycle = (*path[path.index(target) :], target)
-                found.update(dict.fromkeys(path, cycle))
-            elif target in found:
-                found.update(dict.fromkeys(path, found[target]))
-            elif target not in done:
-                stack.append((target, iter(edges[target])))
-                path.append(target)
-    return found
-
-
 def load(path: Path, settings: Mapping[str, str] | None = None, *, name: str | None = None) -> Spec:
     """Read, parse and bind a spec file.
 
     Parameters
     ----------
     path : Path
-        A YAML spec.
+        A spec; the mini-language where its name ends in ``.soilql``, else YAML.
     settings : mapping of str to str, optional
         Inputs set from outside.
     name : str, optional
@@ -248,29 +182,64 @@ def load(path: Path, settings: Mapping[str, str] | None = None, *, name: str | N
     SoilqlError
         The file cannot be read (SQ102, SQ106).
     """
-    return build(parse_yaml(read_source(path, name)), settings or {})
+    source = replace(read_source(path, name), path=path)
+    return build(parse_source(source), settings or {})
 
 
-def build(tree: Tree, settings: Mapping[str, str]) -> Spec:
-    """Bind a tree to a spec."""
+def build(tree: Tree, settings: Mapping[str, str], library: Library | None = None) -> Spec:
+    """Bind a tree to a spec.
+
+    Parameters
+    ----------
+    tree : Tree
+        What was parsed.
+    settings : mapping of str to str
+        Inputs set from outside.
+    library : Library, optional
+        Opens the files that it extends or uses; by default those that are at hand.
+    """
+    return _build(tree, settings, library or Library(tree.source), tree.source)
+
+
+def _build(tree: Tree, given: Mapping[str, str] | Mapping[str, Entry], library: Library, home: Source) -> Spec:
     binder = Binder()
-    binder.diagnostics += tree.diagnostics
-    if not isinstance(tree.root, MappingNode):
-        if not tree.diagnostics:
+    merged = merge_parents(tree, library)
+    binder.diagnostics += merged.diagnostics
+    for one in merged.trees:
+        if isinstance(one.root, MappingNode):
+            _check_top_level(one.root, binder)
+    if merged.root is None:
+        if not merged.diagnostics:
             binder.diagnostics.append(_not_a_spec(tree))
         return Spec(tree.source, Meta(), {}, tuple(binder.diagnostics), {}, frozenset(), None)
-    _check_top_level(tree.root, binder)
-    section = tree.root.get("inputs")
-    inputs = Inputs(section if isinstance(section, MappingNode) else None, settings, binder)
-    kept = tuple(
-        entry if entry.name == "inputs" else Entry(entry.key, inputs.substitute(entry.value)) for entry in tree.root
-    )
-    root = MappingNode(kept, tree.root.span)
+    section = merged.root.get("inputs")
+    inputs = Inputs(section if isinstance(section, MappingNode) else None, given, binder, home)
+    root = using.put_in(merged.root, inputs)
+    binder.diagnostics += inputs.unused()
     meta_node = root.get("meta")
     meta = binder.params(Meta, meta_node) if isinstance(meta_node, MappingNode) else None
-    blocks, unbound = _bind_blocks(root, binder)
-    values = {name: scalar.value if scalar.style == "" else scalar.text for name, scalar in inputs.values.items()}
-    return Spec(tree.source, meta or Meta(), blocks, tuple(binder.diagnostics), values, frozenset(unbound), root)
+    own, unbound = _bind_blocks(root, binder, [one.source for one in merged.trees])
+    using.check_paths(own, binder)
+    recipes = using.open_recipes(root.get("use"), binder, library, lambda t, g: _build(t, g, library, home))
+    available = using.seen_outside(recipes)
+    mentioned = {reference.ref.block for block in own.values() for reference in find_references(block)}
+    unbound += using.unbound_outside(recipes, mentioned)
+    wanted = using.reached(using.asked_for(own, recipes), available)
+    # A data set of the recipe that its inputs replaced is neither computed nor linted.
+    kept = wanted | using.reached(using.results(available), available)
+    if mentioned <= {*own, *available, *unbound}:
+        binder.diagnostics += using.unused(recipes, wanted)
+    return Spec(
+        tree.source,
+        meta or Meta(),
+        {name: block for name, block in available.items() if name in kept} | own,
+        tuple(binder.diagnostics),
+        {name: plain(node) for name, node in inputs.values.items()},
+        frozenset(unbound),
+        using.written_out(root, recipes, kept, wanted),
+        available,
+        frozenset(kept - wanted),
+    )
 
 
 def _not_a_spec(tree: Tree) -> Diagnostic:
@@ -280,30 +249,51 @@ def _not_a_spec(tree: Tree) -> Diagnostic:
 
 
 def _check_top_level(root: MappingNode, binder: Binder) -> None:
+    meant: set[str] = set()
     for entry in root:
         if entry.name.startswith("x-"):
             continue
         if entry.name not in TOP_LEVEL:
             help = did_you_mean(entry.name, TOP_LEVEL) or f"sections: {', '.join(TOP_LEVEL)}"
-            binder.diagnostics.append(Diagnostic("SQ120", f"unknown key `{entry.name}`", entry.key.span, help=help))
+            message, free = f"unknown key `{entry.name}`", [name for name in TOP_LEVEL if root.get(name) is None]
+            fixes = respelled(entry.key.span, entry.name, free, safe=True)
+            meant |= {fix.replacement for fix in fixes}
+            binder.diagnostics.append(Diagnostic("SQ120", message, entry.key.span, help=help, fixes=fixes))
         elif entry.name == "soilql":
             value = entry.value
             if not (isinstance(value, Scalar) and value.value == GRAMMAR_VERSION):
-                binder.report("SQ108", f"grammar version must be {GRAMMAR_VERSION}", value, help="write `soilql: 1`")
-        elif not isinstance(entry.value, MappingNode) and not _empty(entry.value):
+                message, version = f"grammar version must be {GRAMMAR_VERSION}", str(GRAMMAR_VERSION)
+                quoted = isinstance(value, Scalar) and value.text.strip() == version
+                fixes = replaced(value.span, value.span.text, version, safe=True) if quoted else ()
+                binder.report("SQ108", message, value, help="write `soilql: 1`", fixes=fixes)
+        elif entry.name != "extends" and not isinstance(entry.value, MappingNode) and not _empty(entry.value):
             binder.report("SQ122", f"`{entry.name}` must be a mapping of names to blocks", entry.value)
     if root.get("soilql") is None:
         start = root.span.start
         span = root.span.source.span(start, start + 1)
         help = "add `soilql: 1` as the first line"
-        binder.diagnostics.append(Diagnostic("SQ108", "the grammar version is missing", span, help=help))
+        message = "the grammar version is missing"
+        fixes = () if "soilql" in meant else _version_line(root)
+        binder.diagnostics.append(Diagnostic("SQ108", message, span, help=help, fixes=fixes))
+
+
+def _version_line(root: MappingNode) -> tuple[Fix, ...]:
+    """Return the edit that writes the version above the first key; nothing stands between braces on one line."""
+    source, start = root.span.source, root.span.start
+    if source.text[start : start + 1] == "{":
+        return ()
+    # A `.soilql` text has no colons; its first statement tells the surface apart.
+    line = f"soilql {GRAMMAR_VERSION}" if source.name.endswith(".soilql") else f"soilql: {GRAMMAR_VERSION}"
+    indent = source.line(root.span.line)[: root.span.column - 1]
+    edit = Fix(source.span(start, start), f"{line}{line_end(source.text)}{indent}", True, f"write `{line}`")
+    return (edit,) if not indent.strip() else ()
 
 
 def _empty(node: Any) -> bool:
     return isinstance(node, Scalar) and node.value is None and node.style == ""
 
 
-def _bind_blocks(root: MappingNode, binder: Binder) -> tuple[dict[str, Block], list[str]]:
+def _bind_blocks(root: MappingNode, binder: Binder, sources: list[Source]) -> tuple[dict[str, Block], list[str]]:
     blocks: dict[str, Block] = {}
     unbound: list[str] = []
     places: dict[str, Span] = {}
@@ -330,8 +320,13 @@ def _bind_blocks(root: MappingNode, binder: Binder) -> tuple[dict[str, Block], l
                 unbound.append(entry.name)
             else:
                 blocks[entry.name] = block
-    in_order = dict(sorted(blocks.items(), key=lambda item: item[1].name_span.start))
-    return in_order, unbound
+    rank = {id(source): i for i, source in enumerate(sources)}
+
+    def place(item: tuple[str, Block]) -> tuple[int, int]:
+        span = item[1].name_span
+        return rank.get(id(span.source), 0), span.start
+
+    return dict(sorted(blocks.items(), key=place)), unbound
 
 
 def _bind_block(section: str, entry: Entry, binder: Binder) -> Block | None:
@@ -352,7 +347,8 @@ def _bind_block(section: str, entry: Entry, binder: Binder) -> Block | None:
         elsewhere = [other for other in SECTIONS if other != section and kinds.find(other, shown)]
         if elsewhere:
             help = f"`{shown}` belongs to the section `{elsewhere[0]}`"
-        binder.report("SQ205", f"`{section}` has no kind `{shown}`", node, help=help)
+        fixes = () if elsewhere else respelled(node.span, shown, known, safe=True)
+        binder.report("SQ205", f"`{section}` has no kind `{shown}`", node, help=help, fixes=fixes)
         return None
     bound = binder.params(kind.params_type, entry.value, ignore=("kind",))
     if bound is None or not isinstance(named, str):

@@ -44,6 +44,15 @@ analyses:
   budget: {kind: total, of: map}
 """
 
+#: The part of it that takes no time.
+LIGHT = """\
+soilql: 1
+datasets:
+  obs: {kind: table, source: obs.csv, roles: {lat: lat, lon: lon, site: site}}
+models:
+  line: {kind: linear, formula: Rs ~ T, data: obs}
+"""
+
 #: Results of the blocks that need no grid, and of those that need no table of observations.
 WITHOUT_GRID = ("models/q10", "models/line", "analyses/skill")
 

@@ -92,7 +92,7 @@ def test_exit_status_of_the_command(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["lint", clean]) == 0
     assert capsys.readouterr().err == "1 file: no findings\n"
     assert main(["lint", wrong]) == 1
-    assert capsys.readouterr().err.endswith("help: did you mean `climate`?\n1 finding in 1 file\n")
+    assert capsys.readouterr().err.endswith("1 finding in 1 file (1 error); --unsafe-fixes mends 1\n")
     assert main(["lint", str(tmp_path / "none.yaml")]) == 2
     assert "SQ106" in capsys.readouterr().err
     (tmp_path / "latin.yaml").write_bytes("soilql: 1 # é".encode("latin-1"))

@@ -260,7 +260,7 @@ def test_a_changed_filter_runs_what_depends_on_it_again_and_the_plan_says_why(st
     stale = {line.split()[1] for line in planned.splitlines() if re.match(r" *\d+  \w+ +to run ", line)}
     assert stale == {"obs", "q10", "line", "skill", "map", "budget"}, planned
     assert "why: `where` changed from Rs > 0 to Rs > 500" in planned
-    assert "why: its input `obs` changed" in planned
+    assert len(re.findall(r"why: its input `\w+` changed", planned)) >= 4
     outcome = study.main()
     assert "11 blocks: 6 computed, 2 already stored" in outcome.out
     computed = set(re.findall(r"^\[\d+/\d+\] (\w+) \w+ \.\.\. \d", outcome.err, re.MULTILINE))

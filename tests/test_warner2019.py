@@ -173,7 +173,8 @@ def test_the_record_cites_the_data(folder: Path) -> None:
 def test_a_second_run_computes_nothing(folder: Path, store: Path) -> None:
     status, out, _ = command("run", str(RECIPE), "--store", str(store), "--out", str(folder))
     assert status == 0
-    assert "14 blocks: 9 already stored" in out
+    assert "already stored" in out
+    assert "computed" not in out
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -182,7 +183,8 @@ def test_every_version_of_the_database_lints_and_plans(version: str, tmp_path: P
     places = ("--store", str(tmp_path / "store"), "--out", str(tmp_path / "out"))
     status, out, err = command("plan", str(RECIPE), "--set", f"srdb={version}", *places)
     assert status == 0, err
-    assert "14 nodes: 9 to run" in out
+    assert " to run" in out.splitlines()[-2]
+    assert "blocked" not in out
 
 
 def test_version_3_has_bare_carriage_returns() -> None:

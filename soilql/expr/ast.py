@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self, TypeVar
 T = TypeVar("T")
 
 KEYWORDS = frozenset({"and", "or", "not", "in", "true", "false"})
-_PLAIN_NAME = re.compile(r"[^\W\d¹²³⁰-⁹][^\W¹²³⁰-⁹]*(?:\.[^\W\d¹²³⁰-⁹][^\W¹²³⁰-⁹]*)*")
+_PLAIN_NAME = re.compile(r"[^\W\d¹²³⁰-⁹][^\W¹²³⁰-⁹]*(?:(?:\.|::)[^\W\d¹²³⁰-⁹][^\W¹²³⁰-⁹]*)*")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -117,7 +117,7 @@ class Boolean(Node):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Name(Node):
-    """A column, parameter or constant; `rs.mean` and names in backquotes are single names."""
+    """A column, parameter or constant; `rs.mean`, `alias::rs.mean` and names in backquotes are single names."""
 
     _own = ("name",)
 

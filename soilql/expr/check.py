@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from soilql.errors import Diagnostic, did_you_mean
+from soilql.edits import respelled
+from soilql.errors import Diagnostic, Fix, Span, did_you_mean
 from soilql.expr import ast
 from soilql.expr.ast import Node, to_text
 from soilql.expr.functions import CONSTANTS, FUNCTIONS, Function, ValueType
@@ -106,8 +107,10 @@ class _Checker:
         self.linear = linear
         self.found: list[Diagnostic] = []
 
-    def add(self, code: str, message: str, node: Node, label: str = "", help: str = "") -> None:
-        self.found.append(Diagnostic(code, message, self.expression.span(node), label, help))
+    def add(
+        self, code: str, message: str, node: Node, label: str = "", help: str = "", fixes: tuple[Fix, ...] = ()
+    ) -> None:
+        self.found.append(Diagnostic(code, message, self.expression.span(node), label, help, fixes=fixes))
 
     def visit(self, node: Node, below: tuple[ValueType, ...]) -> ValueType:
         """Note what is wrong with one node, given the types of its children, and return its type."""
@@ -153,9 +156,12 @@ class _Checker:
             help = f"write `{node.name}(...)` to call it"
             self.add("SQ201", f"`{node.name}` is a function, not a value", node, self.scope.absent, help)
         elif not self.scope.open:
-            help = did_you_mean(node.name, [*self.scope.names, *CONSTANTS, "true", "false"])
-            help = help or self.scope.hint
-            self.add("SQ201", f"unknown name {ast.quoted_name(node.name)}", node, self.scope.absent, help)
+            choices = [*self.scope.names, *CONSTANTS, "true", "false"]
+            help = did_you_mean(node.name, choices) or self.scope.hint
+            fixes = respelled(self.expression.span(node), node.name, choices, safe=False)
+            fixes = fixes if all(ast.name_text(fix.replacement) == fix.replacement for fix in fixes) else ()
+            message = f"unknown name {ast.quoted_name(node.name)}"
+            self.add("SQ201", message, node, self.scope.absent, help, fixes)
         return "unknown"
 
     def call(self, node: ast.Call, below: tuple[ValueType, ...]) -> ValueType:
@@ -176,9 +182,11 @@ class _Checker:
         name = node.function
         if name in self.scope.names:
             message, help = f"`{name}` is a name, not a function", f"write `{name} * (...)` for a product"
+            fixes: tuple[Fix, ...] = ()
         else:
             message, help = f"unknown function `{name}`", did_you_mean(name, FUNCTIONS)
-        self.add("SQ202", message, _head(node), help=help)
+            fixes = respelled(self.expression.span(_head(node)), name, FUNCTIONS, safe=False)
+        self.add("SQ202", message, _head(node), help=help, fixes=fixes)
 
     def arguments(self, function: Function, node: ast.Call, below: Sequence[ValueType]) -> ValueType:
         choices = dict(function.choices)
@@ -219,9 +227,11 @@ class _Checker:
             self.add("SQ112", f"`{function.name}` needs one of {listed} here", argument, "written out, in quotes")
         elif argument.value not in choices:
             help = did_you_mean(argument.value, choices)
-            self.add(
-                "SQ112", f"{to_text(argument)} is no choice of `{function.name}`", argument, f"one of {listed}", help
-            )
+            whole = self.expression.span(argument)
+            inside = Span(whole.source, whole.start + 1, max(whole.start + 1, whole.end - 1))
+            fixes = respelled(inside, argument.value, choices, safe=True)
+            message = f"{to_text(argument)} is no choice of `{function.name}`"
+            self.add("SQ112", message, argument, f"one of {listed}", help, fixes)
 
     def arithmetic(self, node: ast.Binary | ast.Unary, below: tuple[ValueType, ...]) -> ValueType:
         if id(node) in self.algebra:

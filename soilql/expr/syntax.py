@@ -9,10 +9,12 @@ from typing import TypeAlias
 from lark import Lark, Token
 from lark.exceptions import UnexpectedToken
 
+from soilql.edits import replaced
 from soilql.errors import Diagnostic, Span
 from soilql.expr.ast import KEYWORDS, Node
 
 Locate: TypeAlias = Callable[[int, int], Span]
+Edit: TypeAlias = tuple[str, str]  # what stands there, and what has to
 
 MAX_DEPTH = 200
 _MAX_SYNTAX_ERRORS = 20
@@ -26,6 +28,7 @@ _MEANT = {
     "%in%": "in [...]", "%%": "%", "//": "floor(a / b)", "%/%": "floor(a / b)",
     "×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "—": "-",
 }  # fmt: skip
+_SUPERSCRIPTS = {"²": "^2", "³": "^3"}
 _UNKNOWN_HELP = {
     "²": "write `^2`",
     "³": "write `^3`",
@@ -48,9 +51,13 @@ class Findings:
         self.locate = locate
         self.found: list[Diagnostic] = []
 
-    def add(self, code: str, message: str, start: int, end: int, label: str = "", help: str = "") -> None:
-        """Note a problem between two character offsets of the expression."""
-        self.found.append(Diagnostic(code, message, self.locate(start, end), label, help))
+    def add(
+        self, code: str, message: str, start: int, end: int, label: str = "", help: str = "", edit: Edit | None = None
+    ) -> None:
+        """Note a problem between two character offsets of the expression, and what has to stand there instead."""
+        span = self.locate(start, end)
+        fixes = () if edit is None else replaced(span, *edit, safe=True)
+        self.found.append(Diagnostic(code, message, span, label, help, fixes=fixes))
 
 
 def _shown(token: str) -> str:
@@ -60,6 +67,13 @@ def _shown(token: str) -> str:
 
 def _places(token: Token) -> tuple[int, int]:
     return token.start_pos or 0, token.end_pos or 0
+
+
+def _straight(token: str) -> Edit | None:
+    """Return the edit that puts straight quotes around a text in typographic ones."""
+    inner = token[1:-1]
+    quote = '"' if token[0] in "“”„" else "'"
+    return None if len(token) < 2 or quote in inner or "\\" in inner else (str(token), f"{quote}{inner}{quote}")
 
 
 class KeepForeign:
@@ -112,7 +126,9 @@ class Scan:
         elif kind in ("RPAR", "RSQB"):
             self._close(token)
         elif kind == "UNKNOWN":
-            self._drop("SQ110", f"{_shown(token)} has no meaning here", token, help=_UNKNOWN_HELP.get(token, ""))
+            power = _SUPERSCRIPTS.get(token)
+            edit = None if power is None else (str(token), power)
+            self._drop("SQ110", f"{_shown(token)} has no meaning here", token, "", _UNKNOWN_HELP.get(token, ""), edit)
         elif kind == "TILDE":
             self._tilde(token)
         elif kind == "BAR":
@@ -135,18 +151,37 @@ class Scan:
             label = f"opened here and not closed by {'a backquote' if token.startswith('`') else token[0]}"
             self.findings.add("SQ110", f"unterminated {what}", start, end, label)
         elif kind == "WRONG_TEXT":
-            self.findings.add("SQ110", "typographic quotes", start, end, help="write straight quotes: \"...\" or '...'")
+            help = "write straight quotes: \"...\" or '...'"
+            self.findings.add("SQ110", "typographic quotes", start, end, "", help, _straight(token))
         elif kind == "WRONG_COMPARE" and token == "=" and self.formula and not self.opened and not self._tildes:
             self._equals = self._equals or token
         elif kind.startswith("WRONG_"):
-            self.findings.add("SQ110", f"`{token}` is not an operator", start, end, help=f"write `{_MEANT[token]}`")
+            message, help = f"`{token}` is not an operator", f"write `{_MEANT[token]}`"
+            self.findings.add("SQ110", message, start, end, "", help, self._operator(token))
         elif kind == "COLON" and not self.formula:
             message = "`:` is an interaction and belongs in a formula only"
             self.findings.add("SQ113", message, start, end, help="write `*` for a product")
 
-    def _drop(self, code: str, message: str, token: Token, label: str = "", help: str = "") -> None:
+    def _drop(
+        self, code: str, message: str, token: Token, label: str = "", help: str = "", edit: Edit | None = None
+    ) -> None:
         self.broken = True
-        self.findings.add(code, message, *_places(token), label, help)
+        self.findings.add(code, message, *_places(token), label, help, edit)
+
+    def _operator(self, token: Token) -> Edit | None:
+        """Return the edit that puts the operator that was meant in the place of another language's."""
+        meant = _MEANT[token]
+        before = self.tokens[-1] if self.tokens else None
+        if meant == "not" and before is not None and before.type not in ("AND", "OR", "NOT", "LPAR", "COMMA"):
+            return None  # `a == !b` needs parentheses as well
+        if "[" in meant or "(" in meant:
+            return None
+        if meant.isalpha():
+            start, end = _places(token)
+            left = " " if start and not self.text[start - 1].isspace() and self.text[start - 1] != "(" else ""
+            right = " " if not self.text[end : end + 1].isspace() else ""
+            meant = f"{left}{meant}{right}"
+        return str(token), meant
 
     def _escapes(self, token: Token) -> None:
         for match in _ESCAPE.finditer(token):
@@ -197,7 +232,8 @@ class Scan:
             self.tokens.append(token)
             return
         group = "; a group term stands in parentheses: `(1 | site)`" if self.formula else ""
-        self.findings.add("SQ110", "`|` is not an operator", *_places(token), help=f"write `or`{group}")
+        edit = None if self.formula else self._operator(token)
+        self.findings.add("SQ110", "`|` is not an operator", *_places(token), "", f"write `or`{group}", edit)
         self.tokens.append(Token.new_borrow_pos("OR", token, token))
 
     def _finish(self) -> None:
@@ -211,7 +247,8 @@ class Scan:
         if self._equals is not None and self._tildes:
             self.findings.add("SQ110", "`=` is not an operator", *_places(self._equals), help="write `==`")
         elif self._equals is not None:
-            self._drop("SQ113", "a formula is written with `~`, not `=`", self._equals, help="write `~`")
+            edit = (str(self._equals), "~")
+            self._drop("SQ113", "a formula is written with `~`, not `=`", self._equals, "", "write `~`", edit)
         elif not self._tildes and not self.broken:
             start, end = _places(self.tokens[0])[0], len(self.text.rstrip())
             help = "write `response ~ predictors`, for example `Rs ~ MAT + MAP`"

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from soilql.errors import Diagnostic, SoilqlError
+from soilql.edits import replaced
+from soilql.errors import Diagnostic, Fix, SoilqlError
 from soilql.expr import ast
 from soilql.expr.ast import Node, to_text
 from soilql.expr.parse import Expression
@@ -152,8 +153,8 @@ class _Algebra:
         self.groups: list[ast.GroupTerm] = []
         self.found: list[Diagnostic] = []
 
-    def add(self, message: str, node: Node, label: str = "", help: str = "") -> None:
-        self.found.append(Diagnostic("SQ113", message, self.formula.span(node), label, help))
+    def add(self, message: str, node: Node, label: str = "", help: str = "", fixes: tuple[Fix, ...] = ()) -> None:
+        self.found.append(Diagnostic("SQ113", message, self.formula.span(node), label, help, fixes=fixes))
 
     def raise_found(self) -> None:
         if self.found:
@@ -250,7 +251,8 @@ class _Algebra:
         if len(terms.terms) == 1 and times is not None:
             term = to_text(base)
             self.add(f"`{to_text(node)}` crosses `{term}` with itself, which is `{term}` again", node,
-                     "`^` is no power between terms", f"write `I({to_text(node)})` for the power")  # fmt: skip
+                     "`^` is no power between terms", f"write `I({to_text(node)})` for the power",
+                     self._as_is(node))  # fmt: skip
         elif times is None or times < 1 or times != int(times) or times > _MAX_POWER or not terms.terms:
             message = f"the power of a sum of terms is a whole number from 1 to {_MAX_POWER}"
             self.add(message, exponent, help=f"write `I({to_text(node)})` for arithmetic")
@@ -262,6 +264,11 @@ class _Algebra:
                 crossed = _Sum(crossed.terms | self._cross(node, crossed, terms))
             return crossed
         return _Sum({})
+
+    def _as_is(self, node: Node) -> tuple[Fix, ...]:
+        """Return the edit that makes a part of the formula arithmetic."""
+        written = self.formula.text[max(0, node.start) : max(0, node.end)]
+        return replaced(self.formula.span(node), written, f"I({written})", safe=True)
 
 
 _MAX_POWER = 9

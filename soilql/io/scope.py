@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from soilql.edits import respelled
 from soilql.errors import Diagnostic, Span, did_you_mean
 from soilql.expr.check import Scope, check
 from soilql.expr.functions import ValueType
@@ -39,7 +40,8 @@ def check_name(name: str, span: Span, columns: Schema, what: str) -> Iterable[Di
     if name in columns.variables or columns.open:
         return
     help = did_you_mean(name, columns.variables) or f"it has {_listed(columns.variables)}"
-    yield Diagnostic("SQ704", f"no column `{name}`", span, what, help)
+    fixes = respelled(span, name, columns.variables, safe=False)
+    yield Diagnostic("SQ704", f"no column `{name}`", span, what, help, fixes=fixes)
 
 
 def _listed(names: Iterable[str]) -> str:

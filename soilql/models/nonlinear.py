@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from soilql.fits import fitted, fitting, regression, training
 from soilql import params as p
 from soilql.context import Context
+from soilql.edits import one_letter_off
 from soilql.errors import Diagnostic, SoilqlError
+from soilql.fits import fitted, fitting, regression, training
 from soilql.kinds import Block, Scope
 from soilql.params import Formula, NewName, TableRef, UnitText, ZonesRef, param
+from soilql.source import Mapping as MappingNode
+from soilql.source import Scalar
 from soilql.values import State, ValueType
 
 VERSION = 1
@@ -131,6 +134,30 @@ def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
     yield from fitting.check_formula(block, scope, linear=False, parameters=names)
     yield from _unused(params, block)
     yield from _underivable(params)
+
+
+def complete(key: str, node: MappingNode, scope: Scope) -> list[str]:
+    """Return the parameters of a formula that declares none: its names that are no columns of the data.
+
+    A name one letter off a column's is left out: it will be reported as a column that is misspelt.
+    """
+    from soilql.expr import ast
+    from soilql.expr.functions import CONSTANTS
+    from soilql.expr.parse import parse_formula
+
+    formula, data, constants = (node.get(name) for name in ("formula", "data", "constants"))
+    schema = scope.schema(data.text) if isinstance(data, Scalar) else None
+    if key != "params" or schema is None or schema.open or not isinstance(formula, Scalar):
+        return []
+    try:
+        names = ast.names(parse_formula(formula.text).formula.predictors)
+    except SoilqlError:
+        return []
+    fixed = [entry.name for entry in constants] if isinstance(constants, MappingNode) else []
+    columns = [name.lower() for name in schema.variables]
+    misspelt = {n for n in names if len(n) > 2 and any(one_letter_off(n.lower(), column) for column in columns)}
+    free = [n for n in names if not (n in schema.variables or n in CONSTANTS or n in fixed or n in misspelt)]
+    return free if all(n.isidentifier() for n in free) else []
 
 
 def load(state: State, params: Params) -> fitted.FittedModel:

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from soilql.errors import Diagnostic, did_you_mean
+from soilql.edits import respelled
+from soilql.errors import Diagnostic, Span, did_you_mean
 from soilql.spec import Spec
 
 CODE = "SQ203"
@@ -33,7 +34,10 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
             if target in spec.blocks or target in spec.unbound:
                 continue
             fitting = [n for n in spec.names() if n != name and spec.value_type(n) in reference.ref.accepts]
-            help = did_you_mean(target, fitting) or did_you_mean(target, spec.names())
+            close = fitting if did_you_mean(target, fitting) else spec.names()
+            help = did_you_mean(target, close)
             if not help and fitting:
                 help = f"`{reference.parameter}` can name {', '.join(f'`{n}`' for n in fitting)}"
-            yield Diagnostic(CODE, f"no block is named `{target}`", reference.span, help=help)
+            span = reference.span
+            fixes = respelled(Span(span.source, span.start, span.start + len(target)), target, close, safe=False)
+            yield Diagnostic(CODE, f"no block is named `{target}`", span, help=help, fixes=fixes)

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from soilql.errors import Diagnostic, did_you_mean
+from soilql.edits import respelled
+from soilql.errors import Diagnostic, Span, did_you_mean
 from soilql.spec import Spec
 
 CODE = "SQ704"
@@ -36,4 +37,7 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
             if reference.in_expression or spec.misleads(reference):
                 continue
             help = did_you_mean(ref.variable, known.variables)
-            yield Diagnostic(CODE, f"`{ref.block}` has no variable `{ref.variable}`", reference.span, help=help)
+            span = reference.span
+            place = Span(span.source, max(span.start, span.end - len(ref.variable)), span.end)
+            fixes = respelled(place, ref.variable, known.variables, safe=False)
+            yield Diagnostic(CODE, f"`{ref.block}` has no variable `{ref.variable}`", span, help=help, fixes=fixes)

@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from soilql.errors import Diagnostic, Severity
+from soilql.edits import removed
+from soilql.errors import Diagnostic, Fix, Severity, Span
+from soilql.kinds import Block
 from soilql.spec import Spec
 
 CODE = "SQ208"
@@ -28,4 +30,15 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
     for name, block in spec.blocks.items():
         if whole and name not in used and block.section in ("datasets", "zones", "validation"):
             message = f"nothing uses `{name}`"
-            yield Diagnostic(CODE, message, block.name_span, help="use it or delete it", severity=Severity.WARNING)
+            help = "use it or delete it"
+            yield Diagnostic(CODE, message, block.name_span, "", help, Severity.WARNING, fixes=_deletion(block))
+
+
+def _deletion(block: Block) -> tuple[Fix, ...]:
+    """Return the edit that deletes a block of a YAML text; in the mini-language a block begins before its name."""
+    start, end = block.name_span.start, block.node.span.end
+    source = block.name_span.source
+    between = source.text[block.name_span.end : block.node.span.start]
+    if block.node.span.source is not source or not between.lstrip().startswith(":"):
+        return ()
+    return removed(Span(source, start, end), safe=False, title=f"delete `{block.name}`")

@@ -14,6 +14,7 @@ from soilql.stats.printed import Interval
 Floats: TypeAlias = NDArray[np.float64]
 Bounds: TypeAlias = tuple[Floats, Floats]
 
+_SLACK = 1e-9
 MAX_DF = 20_000
 """The search for degrees of freedom tries every whole number from 1 to this."""
 
@@ -100,8 +101,9 @@ def p_of_t(t: ArrayLike, nu: ArrayLike) -> Floats:
     """
     size, nu = np.broadcast_arrays(np.abs(np.asarray(t, dtype=np.float64)), np.asarray(nu, dtype=np.float64))
     finite = np.where(np.isinf(nu), 1.0, nu)
-    # nu/(nu + t^2) written so that neither a huge nor an infinite t overflows.
-    student = special.betainc(finite / 2, 0.5, 1 / (1 + (size / np.sqrt(finite)) ** 2))
+    # nu/(nu + t^2) written so that an infinite t gives 0; the square of a huge one may become infinite too.
+    with np.errstate(over="ignore"):
+        student = special.betainc(finite / 2, 0.5, 1 / (1 + (size / np.sqrt(finite)) ** 2))
     return np.asarray(np.where(np.isinf(nu), special.erfc(size / np.sqrt(2)), student), dtype=np.float64)
 
 
@@ -113,7 +115,8 @@ def p_of_f(f: ArrayLike, df1: ArrayLike, df2: ArrayLike) -> Floats:
     >>> round(float(p_of_f(4.9646, 1, 10)), 4)
     0.05
     """
-    return np.asarray(special.fdtrc(df1, df2, np.maximum(np.asarray(f), 0.0)), dtype=np.float64)
+    numbers = (np.asarray(x, dtype=np.float64) for x in (df1, df2, np.maximum(np.asarray(f), 0.0)))
+    return np.asarray(special.fdtrc(*numbers), dtype=np.float64)
 
 
 def critical_r(p: ArrayLike, nu: ArrayLike) -> Floats:
@@ -135,11 +138,13 @@ def critical_r(p: ArrayLike, nu: ArrayLike) -> Floats:
     >>> critical_r([0.01, 0.05], 7).round(4)
     array([0.7977, 0.6664])
     """
-    return np.asarray(np.sqrt(1 - special.betaincinv(np.divide(nu, 2), 0.5, p)), dtype=np.float64)
+    return np.asarray(
+        np.sqrt(1 - special.betaincinv(np.divide(nu, 2), 0.5, np.asarray(p, dtype=np.float64))), dtype=np.float64
+    )
 
 
 def critical_t(level: ArrayLike, nu: ArrayLike) -> Floats:
-    """Return the half-width, in standard errors, of a two-sided interval of a level; the normal's where `nu` is infinite.
+    """Return the half-width of a two-sided interval in standard errors; that of the normal where `nu` is infinite.
 
     Examples
     --------
@@ -229,10 +234,9 @@ def overlap(bounds: Bounds, target: Interval) -> NDArray[np.bool_]:
     array([ True, False])
     """
     low, high = bounds
-    slack = 1e-9
-    return (low <= target.upper * (1 + np.sign(target.upper) * slack)) & (
-        high >= target.lower * (1 - np.sign(target.lower) * slack)
-    )
+    upper = target.upper + _SLACK * abs(target.upper)
+    lower = target.lower - _SLACK * abs(target.lower)
+    return np.asarray((low <= upper) & (high >= lower), dtype=np.bool_)
 
 
 def mann_kendall_p(n: int, method: str = "exact") -> tuple[NDArray[np.int64], Floats]:

@@ -1,0 +1,5 @@
+"""`python -m soilql` is the command line."""
+
+from soilql.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,46 @@
+"""A map with its uncertainty is added up to a total without any.
+
+Quantiles and standard deviations belong to single cells. They cannot be added up, and so `total` shows the sums of the
+quantile maps only as the widest limits there can be. For an interval of the total ask for members: maps, each of which
+is one outcome of the model everywhere at once, whose totals spread as the total does.
+
+Wadoux & Heuvelink (2023), doi:10.1111/2041-210X.14106.
+
+Bad::
+
+    rs: {kind: predict, model: qrf, on: drivers, quantiles: [0.05, 0.95]}
+    budget: {kind: total, of: rs}
+
+Good::
+
+    rs: {kind: predict, model: qrf, on: drivers, quantiles: [0.05, 0.95], members: 200}
+    budget: {kind: total, of: rs}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from soilql import design
+from soilql.errors import Diagnostic, Severity
+from soilql.spec import Spec
+
+CODE = "SQ625"
+TITLE = "total without an interval"
+
+
+def check(spec: Spec) -> Iterator[Diagnostic]:
+    """Yield a warning for each prediction that has quantiles or a spread, no members, and is added up."""
+    seen = set()
+    for total in design.blocks(spec, "total"):
+        for i, ref in enumerate(total.params.of):
+            for use in design.uses(spec, ref):
+                params, name = use.prediction.params, use.prediction.name
+                uncertain = bool(params.quantiles) or params.sd
+                if name in seen or params.members or not uncertain or use.variable not in (None, "mean"):
+                    continue
+                seen.add(name)
+                what = "quantiles" if params.quantiles else "a standard deviation"
+                message = f"`{name}` has {what} but no members, so its total has no interval"
+                help = f"add `members: 200` to `{name}`"
+                yield Diagnostic(CODE, message, total.span("of", i), help=help, severity=Severity.WARNING)
