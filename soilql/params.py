@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, get_type_hints
 
 from soilql.values import ValueType
@@ -96,6 +97,7 @@ def param(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+@cache
 def fields(cls: type[Params]) -> tuple[Field, ...]:
     """Return the declared parameters of a Params class, in order."""
     hints = get_type_hints(cls, include_extras=True)

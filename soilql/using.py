@@ -221,7 +221,11 @@ def written_out(root: MappingNode, recipes: list[Recipe], kept: set[str], wanted
     used = []
     for recipe in recipes:
         names = {name.removeprefix(recipe.prefix) for name in kept if name.startswith(recipe.prefix)}
-        if any(name.startswith(recipe.prefix) for name in wanted) and recipe.spec is not None and recipe.spec.resolved is not None:
+        if (
+            any(name.startswith(recipe.prefix) for name in wanted)
+            and recipe.spec is not None
+            and recipe.spec.resolved is not None
+        ):
             parts = [_entry("recipe", _only(recipe.spec.resolved, names), recipe.key)]
             parts += [] if recipe.listed is None else [_entry("blocks", recipe.listed, recipe.key)]
             used.append(_entry(recipe.alias, MappingNode(tuple(parts), recipe.key), recipe.key))

@@ -29,14 +29,15 @@ WORDS = (
 )
 EXPRESSIONS = (
     "x", "a*exp(b*T)", 'x > 0 and kind in ["a, b", \'c\']', "`two words` + (1 | site)", "-2^2 < x", "f(g[1], {2})",
-    'rh_from_rs(rs, "bond-lamberty-2004")', "a == b", "lat <= 3 or not y", "Rs ~ MAT + MAP:x", '"a" == x', "(a + b) * c",
+    'rh_from_rs(rs, "bond-lamberty-2004")', "a == b", "lat <= 3 or not y", "Rs ~ MAT + MAP:x", '"a" == x',
+    "(a + b) * c", "'a' == 'b'",
     " and ".join(f"column_{i} > {i}" for i in range(12)),
 )  # fmt: skip
 NASTY = (
-    "", " ", "#", "a #b", "a: b", "a:", "- a", "-", "?", "|", "| x", "'", '"', "it's", "a'b'", "[", "]", "{a", "a]", "a,b",
-    "=", "a = b", "a=b", "~", "<<", "&a", "*a", "!t", "%d", "@", "`", "\\", "\\n", "a\nb", "a\n", "\na", "a\n\n b\n", " a\n",
-    "\t", "a\tb", "\x00", "\x85", "\u2028", "\ufeff", "é", "名前", "---", "...", "a  b", "a ", "true", "1", "1e3", "null",
-    "f(", "(a", "a)", "x [g m-2]", "x in [a]", "word " * 40, "word  " * 40, "null\n", "model x = 3", "dataset(",
+    "", " ", "#", "a #b", "a: b", "a:", "- a", "-", "?", "|", "| x", "'", '"', "it's", "a'b'", "[", "]", "{a", "a]",
+    "a,b", "=", "a = b", "a=b", "~", "<<", "&a", "*a", "!t", "%d", "@", "`", "\\", "\\n", "a\nb", "a\n", "\na",
+    "a\n\n b\n", " a\n", "\t", "a\tb", "\x00", "\x85", "\u2028", "\ufeff", "é", "名前", "---", "...", "a  b", "a ", "true", "1", "1e3",
+    "null", "f(", "(a", "a)", "x [g m-2]", "x in [a]", "word " * 40, "word  " * 40, "null\n", "model x = 3", "table(",
 )  # fmt: skip
 
 

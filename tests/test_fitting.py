@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from soilql import kinds
-from soilql.fits import fitted, fitting, training
 from soilql.context import Context
 from soilql.errors import Diagnostic, Severity, SoilqlError
+from soilql.fits import fitted, fitting, training
 from soilql.fits.fitted import FittedModel
 from soilql.fits.training import Rows
 from soilql.values import Fitted, Note, State, Table

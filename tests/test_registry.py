@@ -17,9 +17,9 @@ import pytest
 import yaml
 
 from soilql import registry
-from soilql.registry import downloads as registry_download
 from soilql.errors import Severity, SoilqlError
 from soilql.fingerprint import content_sha256
+from soilql.registry import downloads as registry_download
 from soilql.units import parse_unit
 
 CONTENT = b"Latitude,Longitude\n1.0,2.0\n"

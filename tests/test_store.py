@@ -19,10 +19,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from soilql.store import codec
 from soilql.context import Resources
 from soilql.errors import Severity, SoilqlError
-from soilql.store import DamagedError, Store
+from soilql.store import DamagedError, Store, codec
 from soilql.store.codec import chunk_shape
 from soilql.store.locks import Workplace, locked, remove_abandoned
 from soilql.values import Grid, Note, State, Table, Value, ValueType

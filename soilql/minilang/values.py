@@ -193,7 +193,10 @@ def phrase_text(value: Mapping, phrase: Phrase) -> str | None:
         if isinstance(entry.value, Mapping) or (isinstance(entry.value, Sequence) and len(items) < 2):
             return None
         texts = [value_text(item, Where.PIPE) for item in items]
-        if not all(isinstance(item, Scalar) and _NUMBER_OR_NAME.fullmatch(text) for item, text in zip(items, texts, strict=True)):
+        if not all(
+            isinstance(item, Scalar) and _NUMBER_OR_NAME.fullmatch(text)
+            for item, text in zip(items, texts, strict=True)
+        ):
             return None
         if any(text in phrase.words for text in texts):
             return None

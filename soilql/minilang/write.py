@@ -58,7 +58,7 @@ def _without_open_ends(root: Node | None, comments: Comments) -> Comments:
     for section in (*FIRST_KEYS, _PIPE_SECTION):
         value = sections.get(section)
         for entry in value if isinstance(value, Mapping) else ():
-            wholes = [((section, entry.name), entry.value)]
+            wholes: list[tuple[Path, Node]] = [((section, entry.name), entry.value)]
             if section == _PIPE_SECTION and isinstance(entry.value, Mapping):
                 wholes = [((section, entry.name, pipe.name), pipe.value) for pipe in _pipes(entry.value, section)]
             for path, whole in wholes:
