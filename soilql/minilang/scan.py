@@ -13,6 +13,9 @@ from soilql.minilang.literals import CODE, TEXT_ALONE
 from soilql.minilang.words import ASSIGN, BARE_NAME, FIRST_KEYS, NAME, SECTION_WORDS, VERSION_WORD
 from soilql.source import MAX_DEPTH
 
+#: Where reading stops: what follows so many errors is hardly a spec.
+MAX_SYNTAX_ERRORS = 100
+
 _WORD = "|".join(SECTION_WORDS)
 _VERSION = re.compile(rf"{VERSION_WORD}(?=[ \t]+[^\s=(])")
 _IN_SECTION = re.compile(rf"({_WORD})[ \t]+({NAME})[ \t]*({ASSIGN})")
@@ -234,7 +237,8 @@ class Scanner:
         return self._token(_OPENERS[char], (at, at + 1))
 
     def _problem(self, message: str, span: tuple[int, int], label: str = "", help: str = "") -> None:
-        self.problems.append(Diagnostic(CODE, message, self.source.span(*span), label, help))
+        if len(self.problems) < MAX_SYNTAX_ERRORS:
+            self.problems.append(Diagnostic(CODE, message, self.source.span(*span), label, help))
 
     # --- values without brackets of the statement's own -----------------------------------------------------------
 

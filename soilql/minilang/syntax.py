@@ -14,10 +14,8 @@ from lark.lexer import Lexer
 
 from soilql.errors import Diagnostic, Source, did_you_mean
 from soilql.minilang.literals import CODE
-from soilql.minilang.scan import CLOSER_OF, OPENER_WORDS, Scanner
+from soilql.minilang.scan import CLOSER_OF, MAX_SYNTAX_ERRORS, OPENER_WORDS, Scanner
 from soilql.minilang.words import SECTION_WORDS, VERSION_WORD
-
-_MAX_SYNTAX_ERRORS = 100
 
 
 @dataclass(frozen=True)
@@ -194,7 +192,7 @@ class _Reader:
 
     def statements(self) -> Iterator[Statement]:
         scanner = self.scanner
-        while (at := scanner.skip()) < len(self.source.text) and len(self.problems) < _MAX_SYNTAX_ERRORS:
+        while (at := scanner.skip()) < len(self.source.text) and len(self.problems) < MAX_SYNTAX_ERRORS:
             scanner.begin(at)
             before = len(self.problems)
             head = None
@@ -208,7 +206,7 @@ class _Reader:
 
     def _pipes(self, head: Any) -> Iterator[Any]:
         scanner = self.scanner
-        while self._stands_pipe(at := scanner.skip()) and len(self.problems) < _MAX_SYNTAX_ERRORS:
+        while self._stands_pipe(at := scanner.skip()) and len(self.problems) < MAX_SYNTAX_ERRORS:
             if isinstance(head, Head) and head.form != "block":
                 self._problem("only a block with a kind takes lines with `|`", at, at + 1)
                 scanner.position = scanner.next_line(at + 1)
