@@ -51,8 +51,9 @@ def merge_parents(tree: Tree, library: Library) -> Merged:
 
     Examples
     --------
+    >>> from soilql.errors import Source
     >>> source = Source("x.yaml", "soilql: 1\\nmeta: {title: x}\\n")
-    >>> merge_parents(parse_yaml(source), Library(source)).root.get("meta").get("title").value
+    >>> merge_parents(parse_source(source), Library(source)).root.get("meta").get("title").value
     'x'
     """
     trees = [tree]

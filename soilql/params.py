@@ -97,12 +97,16 @@ def param(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-@cache
 def fields(cls: type[Params]) -> tuple[Field, ...]:
     """Return the declared parameters of a Params class, in order."""
+    return _fields(cls)
+
+
+@cache
+def _fields(cls: Any) -> tuple[Field, ...]:
     hints = get_type_hints(cls, include_extras=True)
     found = []
-    for f in dataclasses.fields(cls):  # type: ignore[arg-type]
+    for f in dataclasses.fields(cls):
         ge, le, gt, lt = f.metadata["bounds"]
         default = f.default_factory() if f.default_factory is not dataclasses.MISSING else f.default
         required = default is dataclasses.MISSING
