@@ -99,7 +99,8 @@ def param(
 
 def fields(cls: type[Params]) -> tuple[Field, ...]:
     """Return the declared parameters of a Params class, in order."""
-    return _fields(cls)
+    known: Any = cls
+    return _fields(known)
 
 
 @cache

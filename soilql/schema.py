@@ -10,6 +10,7 @@ from soilql import params as p
 from soilql.inputs import Input
 from soilql.spec import GRAMMAR_VERSION, SECTION_DOCS, Meta
 from soilql.type_words import describe
+from soilql.using import Use
 
 _REFERENCE = {"type": "string", "pattern": r"^\s*\$\{.*\}\s*$", "description": "a reference such as ${inputs.name}"}
 _NEW_NAME = r"^[^\W\d]\w*$"
@@ -30,9 +31,13 @@ def json_schema() -> dict[str, Any]:
         "inputs": {
             "type": ["object", "null"],
             "description": SECTION_DOCS["inputs"],
-            "additionalProperties": {"anyOf": [_object(Input, defs), {"type": ["string", "number", "boolean"]}]},
+            "additionalProperties": {
+                "anyOf": [_object(Input, defs), {"type": ["string", "number", "boolean", "array"]}]
+            },
         },
     }
+    properties["extends"] = {"type": "string", "description": "Spec that this one is built on, relative to the file."}
+    properties["use"] = _recipes(defs)
     for section in kinds.SECTIONS:
         properties[section] = _section(section, defs)
     return {
@@ -44,6 +49,19 @@ def json_schema() -> dict[str, Any]:
         "patternProperties": {"^x-": {}},
         "additionalProperties": False,
         "$defs": dict(sorted(defs.items())),
+    }
+
+
+def _recipes(defs: dict[str, Any]) -> dict[str, Any]:
+    used = _object(Use, defs)
+    used["properties"] |= {
+        "inputs": {"type": "object", "description": "values of the recipe's inputs"},
+        "recipe": {"type": "object", "description": "the text of the recipe, as `soilql render` writes it"},
+    }
+    return {
+        "type": ["object", "null"],
+        "description": "Recipes under an alias; their blocks are `ALIAS::NAME` here.",
+        "additionalProperties": {"anyOf": [used, {"type": "string"}]},
     }
 
 

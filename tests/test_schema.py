@@ -80,7 +80,6 @@ TABLE = "datasets: {t: {kind: table, source: a.csv, %s}}"
         (HEAD + "models: []", "$.models"),
         (HEAD + "meta: {titel: x}", "$.meta"),
         (HEAD + "inputs: {a: {default: 1, minimum: 0}}", "$.inputs.a"),
-        (HEAD + "inputs: {a: [1]}", "$.inputs.a"),
         (HEAD + "datasets: {a: {source: x.csv}}", "$.datasets.a"),
         (HEAD + "datasets: {a: {kind: kfold}}", "$.datasets.a.kind"),
         (HEAD + "datasets: {a-b: {kind: table, source: x.csv}}", "$.datasets"),

@@ -37,7 +37,7 @@ def _command(name: str, finding: Diagnostic) -> str:
             properties |= {"col": str(span.column), "endColumn": str(span.end_column)}
     properties["title"] = finding.code
     listed = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in properties.items())
-    parts = [finding.message, finding.label, *(f"note: {note}" for note in finding.notes)]
+    parts = [finding.message, finding.label, *(f"note: {note}" for note in finding.facts)]
     parts += [f"help: {finding.help}"] if finding.help else []
     return f"::{_COMMANDS[finding.severity]} {listed}::{_escaped(chr(10).join(filter(None, parts)))}"
 

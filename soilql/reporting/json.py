@@ -47,7 +47,7 @@ def _finding(name: str, finding: Diagnostic) -> dict[str, Any]:
         "message": finding.message,
         "label": finding.label,
         "help": finding.help,
-        "notes": list(finding.notes),
+        "notes": list(finding.facts),
         "start": None if span is None else _place(span, span.start),
         "end": None if span is None else _place(span, span.end),
         "fixes": [_fix(fix) for fix in finding.fixes],

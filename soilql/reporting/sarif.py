@@ -84,7 +84,7 @@ def _result(name: str, finding: Diagnostic, rules: Sequence[str], root: Path) ->
 
 
 def _message(finding: Diagnostic) -> str:
-    parts = [finding.message, finding.label, *finding.notes, f"help: {finding.help}" if finding.help else ""]
+    parts = [finding.message, finding.label, *finding.facts, f"help: {finding.help}" if finding.help else ""]
     return "\n".join(filter(None, parts))
 
 
