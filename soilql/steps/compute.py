@@ -11,7 +11,7 @@ from soilql.clipping import clipped_notes, counted, counts
 from soilql.context import Context
 from soilql.errors import Diagnostic, Severity, SoilqlError, did_you_mean
 from soilql.gridding import difference
-from soilql.kinds import Block, Schema, Scope, Variable
+from soilql.kinds import Block, Schema, Scope, Size, Variable
 from soilql.params import BlockExpr, NewName, Ref, UnitText, param
 from soilql.values import Grid, Note, Table, ValueType
 
@@ -345,3 +345,16 @@ def describe(params: Params) -> str:
     from soilql.expr.ast import to_text
 
     return f"compute {to_text(params.expr.root)}"
+
+
+def size(params: Params, ctx: Context, sizes: Mapping[str, Size]) -> Size | None:
+    """Return the size of the largest block of the expression; of one variable where it picks one."""
+    from soilql.expr.ast import names
+
+    found = [
+        (name, sizes[name.partition(".")[0]]) for name in names(params.expr.root) if name.partition(".")[0] in sizes
+    ]
+    if not found:
+        return None
+    columns = max(1 if "." in name else one.columns for name, one in found)
+    return Size(rows=found[0][1].rows, cells=found[0][1].cells, columns=columns)

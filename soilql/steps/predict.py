@@ -11,7 +11,7 @@ from soilql.context import Context
 from soilql.errors import Diagnostic, Severity, did_you_mean
 from soilql.fits.fitting import at_span
 from soilql.gridding import Bands, sample, table_columns
-from soilql.kinds import Block, Schema, Scope, Variable
+from soilql.kinds import Block, Schema, Scope, Size, Variable
 from soilql.params import ColumnName, GridRef, ModelRef, param
 from soilql.values import MEMBER_SOURCE, SD_MEANING, Fitted, Grid, Note, Table, ValueType, quantile_name
 
@@ -352,3 +352,10 @@ def describe(params: Params) -> str:
     extra = [f"{len(params.quantiles)} quantiles"] * bool(params.quantiles) + ["sd"] * params.sd
     extra += [f"{params.members} members"] * (params.members > 0)
     return f"predict {params.model} on {params.on}" + (f" with {', '.join(extra)}" if extra else "")
+
+
+def size(params: Params, ctx: Context, sizes: Mapping[str, Size]) -> Size | None:
+    """Return the cells of the grid and the maps made on it."""
+    grid = sizes.get(params.on.block)
+    maps = 1 + len(params.quantiles) + params.sd + params.members
+    return None if grid is None else Size(rows=grid.rows, cells=grid.cells, columns=maps)
