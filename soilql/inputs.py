@@ -13,13 +13,13 @@ import re
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from soilql.bind import Binder
 from soilql.edits import respelled
 from soilql.errors import Diagnostic, Severity, SoilqlError, Source, Span, did_you_mean
 from soilql.params import Params, param
-from soilql.source import Entry, Mapping, Node, Scalar, Sequence, parse_yaml, resolve
+from soilql.source import Entry, Mapping, Node, Scalar, Sequence, parse_yaml, plain, resolve
 
 _REFERENCE = re.compile(r"\$\{\s*inputs\.(?P<name>[^\s{}]*)\s*\}")
 _ANY_REFERENCE = re.compile(r"\$\{[^{}]*\}?")
@@ -153,17 +153,6 @@ class Filled(Scalar):
 def origin(node: Node) -> Span:
     """Return where the text of a node was written; a relative path starts from the folder of that file."""
     return node.origin if isinstance(node, Filled) and node.origin is not None else node.span
-
-
-def plain(node: Node | None) -> Any:
-    """Return a node as mappings, lists and scalars."""
-    if node is None:
-        return None
-    if isinstance(node, Scalar):
-        return node.value if node.style == "" else node.text
-    if isinstance(node, Mapping):
-        return {entry.name: plain(entry.value) for entry in node}
-    return [plain(item) for item in node.items]
 
 
 class Inputs:

@@ -18,9 +18,7 @@ from soilql import __version__, registry
 from soilql.fingerprint import canonical_json, content_sha256, file_sha256, text_sha256
 from soilql.params import DataSource, Params, fields
 from soilql.plan import Node
-from soilql.source import Mapping as MappingNode
-from soilql.source import Node as SourceNode
-from soilql.source import Scalar
+from soilql.source import plain
 from soilql.spec import Spec
 from soilql.store import codec
 from soilql.store.disk import sync_folder
@@ -142,17 +140,6 @@ def build(spec: Spec, entries: Iterable[Entry], outputs: Iterable[Output]) -> di
 def spec_sha256(spec: Spec) -> str:
     """Return the sha256 of what a spec says, after its inputs were put in; comments and formatting do not count."""
     return text_sha256(canonical_json(plain(spec.resolved)))
-
-
-def plain(node: SourceNode | None) -> Any:
-    """Return a tree as mappings, lists and scalars."""
-    if node is None:
-        return None
-    if isinstance(node, Scalar):
-        return node.value if node.style == "" else node.text
-    if isinstance(node, MappingNode):
-        return {entry.name: plain(entry.value) for entry in node}
-    return [plain(item) for item in node.items]
 
 
 def write(folder: Path, content: Mapping[str, Any]) -> None:

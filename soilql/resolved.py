@@ -10,10 +10,10 @@ from typing import Any
 import yaml
 
 from soilql.errors import Source
-from soilql.inputs import origin, plain
+from soilql.inputs import origin
 from soilql.references import data_sources
 from soilql.source import Mapping as MappingNode
-from soilql.source import Node, Scalar, Sequence, parse_yaml
+from soilql.source import Node, Scalar, Sequence, parse_yaml, plain
 from soilql.spec import Spec
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -136,6 +136,17 @@ def read_source(path: Path, name: str | None = None) -> Source:
         raise SoilqlError(Diagnostic("SQ106", f"no such spec: {shown}", help="check the path")) from None
     except OSError as error:
         raise SoilqlError(Diagnostic("SQ102", f"cannot read {shown}: {error.strerror}")) from None
+
+
+def plain(node: Node | None) -> Any:
+    """Return a node as mappings, lists and scalars."""
+    if node is None:
+        return None
+    if isinstance(node, Scalar):
+        return node.value if node.style == "" else node.text
+    if isinstance(node, Mapping):
+        return {entry.name: plain(entry.value) for entry in node}
+    return [plain(item) for item in node.items]
 
 
 def decode_source(raw: bytes, name: str) -> Source:

@@ -13,13 +13,13 @@ from soilql.bind import Binder
 from soilql.compose import merge_parents
 from soilql.edits import line_end, replaced, respelled
 from soilql.errors import Diagnostic, Fix, Severity, Source, Span, did_you_mean
-from soilql.inputs import Inputs, plain
+from soilql.inputs import Inputs
 from soilql.kinds import SECTIONS, Block, Kind, Schema
 from soilql.params import Params, param
 from soilql.parse import parse_source
 from soilql.recipes import Library
 from soilql.references import SEPARATOR, Reference, cycles, find_references
-from soilql.source import Entry, Scalar, Tree, read_source
+from soilql.source import Entry, Scalar, Tree, plain, read_source
 from soilql.source import Mapping as MappingNode
 from soilql.values import ValueType
 

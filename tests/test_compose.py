@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 
 from soilql.errors import Source
 from soilql.explain import codes
-from soilql.inputs import plain
 from soilql.lint import lint
 from soilql.plan import Plan, make_plan
 from soilql.recipes import MOST_FILES
 from soilql.references import absolute, relative
 from soilql.resolved import resolved_text
-from soilql.source import parse_yaml
+from soilql.source import parse_yaml, plain
 from soilql.spec import Spec, load
 from tests.small_study import SPEC, Study
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soilql.errors import Diagnostic, Severity, Source
-from soilql.inputs import Input, origin, plain, range_ends
+from soilql.inputs import Input, origin, range_ends
 from soilql.lint import lint
-from soilql.source import Mapping, parse_yaml
+from soilql.source import Mapping, parse_yaml, plain
 from soilql.spec import Spec, build
 
 HEAD = "soilql: 1\n"

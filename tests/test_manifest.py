@@ -19,7 +19,7 @@ from soilql.errors import Source
 from soilql.manifest import Entry, Output, Previous
 from soilql.params import DataSource, Params, param
 from soilql.resolved import resolved_text
-from soilql.source import parse_yaml
+from soilql.source import parse_yaml, plain
 from soilql.spec import Spec, build
 from soilql.values import Note, ValueType
 
@@ -164,7 +164,7 @@ def test_the_resolved_spec_reads_back_as_the_same(values: dict[str, Any]) -> Non
     spec = spec_of(text)
     back = parse_yaml(Source("x", resolved_text(spec)))
     assert not back.diagnostics
-    assert manifest.plain(back.root) == manifest.plain(spec.resolved)
+    assert plain(back.root) == plain(spec.resolved)
 
 
 # --- writing and reading -----------------------------------------------------------------------------------------

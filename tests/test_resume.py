@@ -18,9 +18,8 @@ import pytest
 import yaml
 
 from soilql.errors import Source
-from soilql.manifest import plain
 from soilql.outputs import figures, maps
-from soilql.source import parse_yaml
+from soilql.source import parse_yaml, plain
 from soilql.store import Store
 
 from .fake_study import files_of
