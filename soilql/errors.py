@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -41,15 +42,7 @@ class Source:
 
     @cached_property
     def _starts(self) -> list[int]:
-        starts = [0]
-        text, i = self.text, 0
-        while i < len(text):
-            if text[i] == "\r" and text[i + 1 : i + 2] == "\n":
-                i += 1
-            if text[i] in "\r\n":
-                starts.append(i + 1)
-            i += 1
-        return starts
+        return [0, *(end.end() for end in re.finditer(r"\r\n|\r|\n", self.text))]
 
     def position(self, offset: int) -> tuple[int, int]:
         """Return the 1-based line and column of a character offset."""
