@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from soilql.context import Context
 from soilql.gridding import edges
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from soilql.stats.totals import ZoneSums
+
+_Key = TypeVar("_Key")
 
 #: Bytes of a flux that are read at a time, and the most that reading them holds of each byte.
 _READ = 1 << 26
@@ -30,8 +32,8 @@ class Flux:
     ----------
     name : str
         As the table shows it.
-    index : int
-        Position under `of`.
+    place : tuple of str and int
+        Where the block names it.
     grid : Grid
         Where it is from.
     variable : str
@@ -45,7 +47,7 @@ class Flux:
     """
 
     name: str
-    index: int
+    place: tuple[str | int, ...]
     grid: Grid
     variable: str
     quantiles: tuple[str, ...]
@@ -58,60 +60,108 @@ class Flux:
         return (self.variable, *self.quantiles, *((self.members,) if self.members else ()))
 
     @property
-    def times(self) -> list[Any]:
-        """Labels of the leading dimension, or one None."""
+    def times(self) -> tuple[Any, ...]:
+        """Labels of its times, or one None."""
         data = self.grid.data[self.variable]
-        return list(data[data.dims[0]].to_numpy()) if data.ndim > 2 else [None]
+        return tuple(data["time"].to_numpy()) if "time" in data.dims else (None,)
+
+    def at(self, part: str, step: int) -> xr.DataArray:
+        """Return the map, or the maps of the members, of one part at one time."""
+        data = self.grid.data[part]
+        return data.isel(time=step) if "time" in data.dims else data
 
 
-#: Sums of one flux: of each kind of region and variable.
+#: Sums of one flux at one time: of each kind of region and variable.
 Sums: TypeAlias = "dict[tuple[str, str], ZoneSums]"
 
 
-def sum_up(ctx: Context, fluxes: Sequence[Flux], cells: Cells, progress: tuple[int, int]) -> list[Sums]:
-    """Add up fluxes on the same cells, streamed over bands of rows."""
+def sum_up(ctx: Context, fluxes: Sequence[Flux], cells: Cells, progress: tuple[int, int]) -> list[list[Sums]]:
+    """Add up fluxes on the same cells and times, streamed over bands of rows.
+
+    Returns
+    -------
+    list of list of dict
+        For each flux and time the sums of each kind of region and variable.
+    """
     from soilql.stats.totals import weighted_sums
 
-    found: list[Sums] = [{} for _ in fluxes]
+    steps = range(len(fluxes[0].times))
+    found: list[list[Sums]] = [[{} for _ in steps] for _ in fluxes]
     bands = list(_bands(ctx, fluxes))
     done, count = progress
-    for i, rows in enumerate(bands):
-        codes, weights = cells.read(ctx, rows)
-        for flux, sums in zip(fluxes, found, strict=True):
-            for name, values in _read(ctx, {name: flux.grid.data[name] for name in flux.parts}, rows).items():
-                part = weighted_sums(values, weights, codes, cells.regions.count)
-                sums["", name] = sums["", name] + part if i else part
+    for i, (rows, together) in enumerate(bands):
+        regions, weights = cells.read(ctx, rows)
+        parts = {
+            (f, step, name): flux.at(name, step)
+            for step in together
+            for f, flux in enumerate(fluxes)
+            for name in flux.parts
+        }
+        for (f, step, name), values in _read(ctx, parts, rows).items():
+            part = weighted_sums(values, weights, regions.at(step), cells.regions.count)
+            sums = found[f][step]
+            sums["", name] = sums["", name] + part if ("", name) in sums else part
         ctx.progress(done * len(bands) + (i + 1) * len(fluxes), count * len(bands))
-    for flux, sums in zip(fluxes, found, strict=True):
-        for name in flux.parts:
-            fine = sums.pop(("", name))
-            for kind, labels in cells.regions.labels.items():
-                sums[kind, name] = fine.rolled_up(cells.regions.regions(kind), len(labels))
+    for flux, times in zip(fluxes, found, strict=True):
+        for sums in times:
+            for name in flux.parts:
+                fine = sums.pop(("", name))
+                for kind, labels in cells.regions.labels.items():
+                    sums[kind, name] = fine.rolled_up(cells.regions.regions(kind), len(labels))
     return found
 
 
-def _bands(ctx: Context, fluxes: Sequence[Flux]) -> Iterator[slice]:
-    """Yield bands of rows that fit into memory, of whole stored chunks where these do."""
+def _bands(ctx: Context, fluxes: Sequence[Flux]) -> Iterator[tuple[slice, range]]:
+    """Yield bands of rows and runs of times that fit into memory, of whole stored chunks where these do."""
     rows, _ = fluxes[0].grid.shape
-    widest = max(sum(flux.grid.data[name].nbytes for name in flux.parts) // rows for flux in fluxes)
-    step = max(1, min(_READ, ctx.resources.memory // _COPIES) // max(1, widest))
-    chunk = max((flux.grid.data[flux.parts[-1]].chunksizes.get("lat", (1,))[0] for flux in fluxes), default=1)
+    times = len(fluxes[0].times)
+    row = max(1, *(sum(flux.at(name, 0).nbytes for name in flux.parts) // rows for flux in fluxes))
+    budget = min(_READ, ctx.resources.memory // _COPIES)
+    # A series stored in one piece is read in one piece; to read it year by year would unpack it as often.
+    whole = max(flux.grid.data[flux.variable].chunksizes.get("time", (1,))[0] for flux in fluxes)
+    run = max(1, min(whole, times, budget // row))
+    step = max(1, budget // (row * run))
+    chunk = max(flux.grid.data[flux.parts[-1]].chunksizes.get("lat", (1,))[0] for flux in fluxes)
     step = max(step // chunk * chunk, min(step, chunk))
     for start in range(0, rows, step):
-        yield slice(start, min(rows, start + step))
+        for first in range(0, times, run):
+            yield slice(start, min(rows, start + step)), range(first, min(times, first + run))
+
+
+@dataclass(frozen=True, eq=False)
+class Crossings:
+    """The crossing of regions that each cell of some rows lies in: one map for all times, or one for each."""
+
+    maps: Sequence[np.ndarray[Any, Any]]
+
+    def at(self, step: int) -> np.ndarray[Any, Any]:
+        """Return the map at one time."""
+        return self.maps[step if len(self.maps) > 1 else 0]
 
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """What is known of the cells that fluxes are on: where they lie, and how much of each counts."""
+    """What is known of the cells that fluxes are on: where they lie, and how much of each counts.
+
+    Attributes
+    ----------
+    grid : Grid
+        Whose cells they are.
+    regions : Regions
+        What is added up over.
+    maps : mapping of str to xarray.DataArray
+        What the partition looks at: of dims ``(lat, lon)``, or ``(time, lat, lon)`` with the times of the fluxes.
+    fraction : xarray.DataArray or None
+        Share of each cell that counts, 0 to 1.
+    """
 
     grid: Grid
     regions: Regions
     maps: Mapping[str, xr.DataArray]
     fraction: xr.DataArray | None
 
-    def read(self, ctx: Context, rows: slice) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """Return the crossing of regions and the area (km2) of each cell of some rows."""
+    def read(self, ctx: Context, rows: slice) -> tuple[Crossings, np.ndarray[Any, Any]]:
+        """Return the crossings of regions and the area (km2) of each cell of some rows."""
         from soilql.stats import sphere
 
         parts = {f"zone {name}": data for name, data in self.maps.items()}
@@ -124,10 +174,15 @@ class Cells:
         if self.fraction is not None:
             weights = weights * _checked_fraction(ctx, found["land fraction"])
         maps = {name: found[f"zone {name}"] for name in self.maps}
-        return self.regions.crossings(lat[rows], lon, maps), weights
+        steps = max((len(values) for values in maps.values() if values.ndim == 3), default=1)
+        crossings = [
+            self.regions.crossings(lat[rows], lon, {n: v[step] if v.ndim == 3 else v for n, v in maps.items()})
+            for step in range(steps)
+        ]
+        return Crossings(crossings), weights
 
 
-def _read(ctx: Context, parts: Mapping[str, xr.DataArray], rows: slice) -> dict[str, np.ndarray[Any, Any]]:
+def _read(ctx: Context, parts: Mapping[_Key, xr.DataArray], rows: slice) -> dict[_Key, np.ndarray[Any, Any]]:
     import dask
     import numpy as np
 

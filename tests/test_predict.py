@@ -167,8 +167,45 @@ def test_a_driver_that_varies_in_time_beside_one_that_does_not() -> None:
     assert found.data["mean"].dims == ("time", "lat", "lon")
     np.testing.assert_allclose(found.data["mean"], np.stack([EXPECTED, EXPECTED + 10]))
     np.testing.assert_array_equal(found.data["time"], times)
-    with pytest.raises(SoilqlError, match="SQ708"):
-        predict("members: 2", Grid(data))
+
+
+def test_members_of_every_year_and_their_interval() -> None:
+    moving = xr.DataArray(np.stack([T, T + 1]), dims=("time", "lat", "lon"), attrs={"units": "degC"})
+    on = Grid(grid().data.drop_vars("T").assign(T=moving).assign_coords(time=[2000, 2001]))
+    whole = predict("members: 5\ninterval: 0.5", on).data
+    assert whole["members"].dims == ("member", "time", "lat", "lon")
+    years = np.stack([EXPECTED, EXPECTED + 10])
+    np.testing.assert_allclose(whole["members"][3], years + 3 + 1, rtol=1e-6)
+    # Members are mean + seed + 0, 1, 2, 3, 4, whose quartiles (type 7) are 1 and 3.
+    np.testing.assert_allclose(whole["lower"], years + 1 + 1, rtol=1e-6)
+    np.testing.assert_allclose(whole["upper"], years + 3 + 1, rtol=1e-6)
+    left = predict("members: 5\ninterval: 0.5\nkeep_members: false", on).data
+    assert list(left.data_vars) == ["mean", "lower", "upper"]
+    xr.testing.assert_identical(left.compute(), whole.drop_vars(["members", "member"]).compute())
+
+
+@pytest.mark.parametrize("text", ["interval: 0.9", "members: 5\nkeep_members: false"])
+def test_an_interval_needs_members_and_members_leave_something(text: str) -> None:
+    with pytest.raises(SoilqlError, match="SQ126"):
+        predict(text)
+
+
+def test_a_model_that_needs_other_drivers_elsewhere_says_where_it_is_complete() -> None:
+    @dataclass(frozen=True)
+    class Warm(Line):
+        """Needs P only where it is warm."""
+
+        def complete(self, columns: Mapping[str, Any]) -> Any:
+            return np.isfinite(columns["T"]) & (np.isfinite(columns["P"]) | (columns["T"] < 4))
+
+        def predict(self, columns: Mapping[str, Any], **asked: Any) -> dict[str, Any]:
+            return {"mean": np.where(columns["T"] < 4, columns["T"], columns["P"])}
+
+    p = P.copy()
+    p[:, 1] = np.nan
+    found = predict(on=grid(p=p), model=Warm()).data["mean"]
+    # T is 0 to 3 in the first row.
+    assert np.isnan(found.to_numpy()).tolist() == [[False] * 4] + [[False, True, False, False]] * 2
 
 
 def test_text_drivers_of_the_training_table_cannot_meet_numbers() -> None:

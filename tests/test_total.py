@@ -226,3 +226,82 @@ def test_the_headline_is_the_global_total() -> None:
         "rs    global 0.5101 Pg C yr-1",
         "twice global 1.02 Pg C yr-1",
     ]
+
+
+def yearly(values: list[float], members: int = 0) -> Grid:
+    """One value a year all over the globe, and members around it that keep their distance."""
+    grid = half_degree().data
+    years = np.arange(2000, 2000 + len(values))
+    data = {"mean": (("time", "lat", "lon"), np.ones((len(values), 360, 720)) * np.reshape(values, (-1, 1, 1)))}
+    made = xr.Dataset(data, {"time": years, "lat": grid["lat"], "lon": grid["lon"]})
+    made["mean"].attrs["units"] = FLUX
+    if members:
+        spread = xr.DataArray(np.arange(members) - (members - 1) / 2, dims="member", coords={"member": range(members)})
+        made["members"] = (made["mean"].isel(lat=slice(None)) + spread).transpose("member", "time", "lat", "lon")
+        made["members"].attrs["units"] = FLUX
+    return Grid(made)
+
+
+def test_members_by_year_and_the_mean_of_the_years() -> None:
+    grid = yearly([100.0, 104.0], members=3)
+    found = total("interval: 0.5", rs=grid)
+    frame: Any = found.frame
+    assert frame["time"].tolist() == [2000, 2001]
+    # Members lie at -1, 0 and 1 around the mean: quartiles (type 7) at -0.5 and 0.5.
+    np.testing.assert_allclose(frame["total_lower"], np.array([99.5, 103.5]) * GLOBE * 1e-9)
+    np.testing.assert_allclose(frame["total_upper"], np.array([100.5, 104.5]) * GLOBE * 1e-9)
+    members: Any = found.extras["members"].frame
+    assert len(members) == 6
+    period: Any = found.extras["period"].frame.iloc[0]
+    assert (period["first"], period["last"], period["times"]) == (2000, 2001, 2)
+    np.testing.assert_allclose(
+        [period["mean_total"], period["lower"], period["upper"]], np.array([102, 101.5, 102.5]) * GLOBE * 1e-9
+    )
+    parts = Grid(grid.data.chunk({"member": 2, "time": 1, "lat": 50}))
+    again = total("interval: 0.5", rs=parts, resources=Resources(memory=1 << 20, workers=2))
+    assert again.frame.equals(found.frame)
+    assert again.extras["members"].frame.equals(members)
+
+
+def test_zones_that_change_by_year() -> None:
+    grid = yearly([1.0, 1.0]).data
+    z = np.where(grid["lat"].to_numpy()[:, None] > 0, 1.0, -1.0) * np.ones(720)
+    moving = grid.assign(z=(("time", "lat", "lon"), np.stack([z, np.where(z > 0, 1.0, np.nan)])))
+    found = total("by: zones\non: rs", of="rs.mean", zones=North(), rs=Grid(moving))
+    rows: Any = found.frame.set_index(["region", "time"])["total"]
+    assert rows["north", 2000] == pytest.approx(GLOBE / 2 * 1e-9)
+    assert rows["south", 2000] == pytest.approx(GLOBE / 2 * 1e-9)
+    assert rows["north", 2001] == rows["north", 2000]
+    assert np.isnan(rows["south", 2001])
+    # A map of zones without one of the years is no reason to guess.
+    short = Grid(moving[["z"]].isel(time=[0]))
+    with pytest.raises(SoilqlError, match="2001"):
+        total("by: zones\non: map", zones=North(), rs=yearly([1.0, 1.0]), map=short)
+
+
+def test_a_year_without_data_is_said_so_and_the_others_are_there() -> None:
+    found = total(rs=yearly([1.0, np.nan, 3.0]))
+    totals = found.frame["total"].to_numpy()
+    assert np.isnan(totals).tolist() == [False, True, False]
+    assert any(note.code == "SQ706" and "2001" in note.message for note in found.notes)
+    assert found.extras["period"].frame.loc[0, "times"] == 2
+
+
+def test_a_model_is_added_up_as_it_is_predicted() -> None:
+    from tests.test_predict import TRAINING, Line, grid, predict
+
+    moving = xr.DataArray(np.arange(24.0).reshape(2, 3, 4), dims=("time", "lat", "lon"), attrs={"units": "degC"})
+    on = Grid(grid().data.drop_vars("T").assign(T=moving).assign_coords(time=[2000, 2001]))
+    maps = predict("members: 4\ndtype: float64\nseed: 3", on)
+    text = "models: m\non: g\nmembers: 4\nseed: 3"
+    context: dict[str, Any] = {"trainings": {"m": lambda: TRAINING}}
+    streamed = run_kind("analyses", "total", text, {"m": Line(), "g": on}, **context)
+    kept = run_kind("analyses", "total", "of: m", {"m": maps})
+    assert streamed.frame.drop(columns="interval_source").equals(kept.frame.drop(columns="interval_source"))
+    assert streamed.extras["members"].frame.equals(kept.extras["members"].frame)
+
+
+@pytest.mark.parametrize("text", ["by: z", "models: m", "of: rs\nmembers: 10", "models: m\non: g\nmembers: 1"])
+def test_what_cannot_be_added_up_is_said_before_it_runs(text: str) -> None:
+    with pytest.raises(SoilqlError, match="SQ126"):
+        run_kind("analyses", "total", text)

@@ -23,7 +23,7 @@ import math
 from collections.abc import Iterator
 
 from soilql import design
-from soilql.errors import Diagnostic, Severity
+from soilql.errors import Diagnostic, Severity, Span
 from soilql.spec import Spec
 
 CODE = "SQ626"
@@ -38,9 +38,14 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
         needed = math.ceil(2 / (1 - level) - 1 - 1e-9)
         for use in (use for ref in total.params.of for use in design.uses(spec, ref)):
             name, members = use.prediction.name, use.prediction.params.members
-            if not 0 < members < needed or name in seen:
-                continue
-            seen.add(name)
-            message = f"{members} members cannot give the {100 * level:g} % interval of `{total.name}`"
-            help = f"at least {needed} are needed, and a few hundred are better"
-            yield Diagnostic(CODE, message, use.prediction.span("members"), help=help, severity=Severity.WARNING)
+            if 0 < members < needed and name not in seen:
+                seen.add(name)
+                yield _finding(members, level, needed, total.name, use.prediction.span("members"))
+        if 0 < total.params.members < needed:
+            yield _finding(total.params.members, level, needed, total.name, total.span("members"))
+
+
+def _finding(members: int, level: float, needed: int, total: str, span: Span) -> Diagnostic:
+    message = f"{members} members cannot give the {100 * level:g} % interval of `{total}`"
+    help = f"at least {needed} are needed, and a few hundred are better"
+    return Diagnostic(CODE, message, span, help=help, severity=Severity.WARNING)

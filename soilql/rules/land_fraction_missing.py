@@ -30,10 +30,12 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
     for total in design.blocks(spec, "total"):
         if total.node.entry("land_fraction") is not None:
             continue
-        for i, ref in enumerate(total.params.of):
+        added = [(ref, "of", i) for i, ref in enumerate(total.params.of)]
+        added += [(total.params.on, "models", i) for i in range(len(total.params.models))]
+        for ref, key, i in added:
             real = any(block.kind == "grid" for block in design.upstream(spec, ref.block))
             if real and design.land_fraction_in(spec, ref) is None:
                 message = f"`{total.name}` counts cells in full, coasts and lakes included"
                 help = "give `land_fraction: GRID.VARIABLE`, or state `land_fraction: none`"
-                yield Diagnostic(CODE, message, total.span("of", i), help=help, severity=Severity.WARNING)
+                yield Diagnostic(CODE, message, total.span(key, i), help=help, severity=Severity.WARNING)
                 break

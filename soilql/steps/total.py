@@ -8,26 +8,23 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from soilql import params as p
+from soilql import region_tables
 from soilql.context import Context
-from soilql.errors import Diagnostic, Severity, did_you_mean
+from soilql.errors import Diagnostic, did_you_mean
 from soilql.gridding import difference
 from soilql.kinds import Block, Schema, Scope, Variable
-from soilql.params import GridRef, ZonesRef, param
+from soilql.params import GridRef, ModelRef, ZonesRef, param
+from soilql.prediction import Request, predict
 from soilql.region_sums import Cells, Flux, Sums, sum_up
+from soilql.region_tables import DENSITY, TOTAL
 from soilql.regions import Regions
 from soilql.values import Grid, Note, Table, ValueType
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from soilql.stats.totals import ZoneSums
-
-VERSION = 2
+VERSION = 3
 PRODUCES = ValueType.TABLE
-
-#: Densities are brought to this unit; a total is then in Pg C yr-1.
-DENSITY = "g C m-2 yr-1"
-TOTAL = "Pg C yr-1"
 
 
 @dataclass(frozen=True)
@@ -35,11 +32,23 @@ class Params(p.Params):
     """What to add up, over which regions, and which part of a cell counts."""
 
     of: list[GridRef] = param(
+        [],
         doc="Fluxes in a mass of carbon by area and time. Of a block with `mean`, the mean is added up, each of its "
-        "quantile maps beside it, and `members` give the interval; of any other block, each variable."
+        "quantile maps beside it, and `members` give the interval; of any other block, each variable.",
     )
+    models: list[ModelRef] = param(
+        [],
+        doc="Fitted models whose predictions on the grid `on` are added up as they are made, the maps "
+        "of their members as well, and none is kept.",
+    )
+    members: int = param(0, ge=0, doc="Number of Monte Carlo members of each of the `models`.")
+    seed: int = param(1, ge=0, doc="Seed of these members; with that of a `predict` block they are the same.")
     by: ZonesRef | None = param(None, doc="Partition whose zones get a row each.")
-    on: GridRef | None = param(None, doc="Grid with the variables that the zones look at. Default: the grid added up.")
+    on: GridRef | None = param(
+        None,
+        doc="Grid with the drivers of the `models`, and with the variables that the zones look at. Default: the grid "
+        "added up.",
+    )
     bands: float | list[float] | None = param(
         None,
         doc="Bands of latitude: their limits from south to north (degrees), or their width. A cell belongs to the band "
@@ -50,6 +59,16 @@ class Params(p.Params):
     )
     interval: float = param(0.95, gt=0, lt=1, doc="Probability of the interval of ensemble totals.")
 
+    def __post_init__(self) -> None:
+        if not self.of and not self.models:
+            raise ValueError("name what to add up: maps under `of`, or `models`", "of")
+        if self.models and self.on is None:
+            raise ValueError("`models` need the grid with their drivers: name it under `on`", "models")
+        if self.members == 1:
+            raise ValueError("one member makes no interval: ask for two or more, better some hundreds", "members")
+        if self.members and not self.models:
+            raise ValueError("`members` are those of `models`; maps under `of` bring their own", "members")
+
 
 def run(params: Params, ctx: Context) -> Table:
     """Add up every flux.
@@ -57,32 +76,45 @@ def run(params: Params, ctx: Context) -> Table:
     Returns
     -------
     Table
-        One row a flux, region and time: ``of``, ``kind`` (global, zone, band), ``region``, ``cells``, ``area_Mkm2``
-        (land with a value), ``missing_Mkm2`` (land without one; without a land fraction known for
-        zones only),
+        One row a flux, region and time: ``of``, ``kind`` (global, zone, band), ``region``, ``time``, ``cells``,
+        ``area_Mkm2`` (land with a value), ``missing_Mkm2`` (land without one; without a land fraction known for zones
+        only),
         ``mean`` (area-weighted, g C m-2 yr-1), ``total`` (Pg C yr-1), ``total_q05`` ... (sums of the quantile maps:
         they assume that the errors of all cells are perfectly correlated and so are the widest limits), ``total_lower``
         and ``total_upper`` (percentiles of the members' totals) with ``interval_source``, and ``land_fraction``, which
-        says where it entered. ``extras["members"]`` has the members' totals.
+        says where it entered. ``extras["members"]`` has the members' totals, ``extras["period"]`` of fluxes with
+        several times the mean over the times, whose interval is that of the members' means.
     """
     import pandas as pd
 
     fraction = None if params.land_fraction == "none" else _one_map(ctx, GridRef(params.land_fraction), "land_fraction")
     regions = Regions.of(None if params.by is None else ctx.zones(params.by), _limits(params, ctx))
     fluxes = [flux for i, ref in enumerate(params.of) for flux in _fluxes(ctx, ref, i)]
+    fluxes += [_predicted(params, ctx, i) for i in range(len(params.models))]
     applied = [_applied(params, ctx, flux) for flux in fluxes]
+    results = _all_sums(params, ctx, fluxes, regions, fraction)
     rows: list[dict[str, Any]] = []
     members: list[dict[str, Any]] = []
     notes: list[Note] = []
-    for flux, sums, where in zip(fluxes, _all_sums(params, ctx, fluxes, regions, fraction), applied, strict=True):
-        notes += _notes(flux, regions, sums, where)
-        rows += [{**row, "land_fraction": where} for row in _rows(params, flux, regions, sums)]
-        members += _member_rows(flux, regions, sums)
+    for flux, sums, where in zip(fluxes, results, applied, strict=True):
+        notes += [*flux.grid.notes] if flux.place[0] == "models" else []
+        notes += region_tables.notes(flux, regions, sums, where)
+        found = region_tables.rows(
+            flux, regions, sums, level=params.interval, land_known=params.land_fraction != "none"
+        )
+        rows += [{**row, "land_fraction": where} for row in found]
+        members += region_tables.member_rows(flux, regions, sums)
     frame = pd.DataFrame(rows)
+    extras = {}
+    if members:
+        extras["members"] = Table(pd.DataFrame(members), {"total": TOTAL})
+    if "time" in frame:
+        frame["time"] = region_tables.times(frame["time"])
+        extras["period"] = region_tables.period(frame, extras.get("members"), params.interval)
     totals = {name: TOTAL for name in frame.columns if str(name).startswith("total")}
     units = {"area_Mkm2": "1e6 km2", "missing_Mkm2": "1e6 km2", "mean": DENSITY, **totals}
-    extras = {"members": Table(pd.DataFrame(members), {"total": TOTAL})} if members else {}
-    return Table(frame, units, notes=tuple(dict.fromkeys(notes)), extras=extras)
+    roles = {"time": "time"} if "time" in frame else {}
+    return Table(frame, units, roles, notes=tuple(dict.fromkeys(notes)), extras=extras)
 
 
 def _is_quantile(name: str) -> bool:
@@ -98,18 +130,31 @@ def _fluxes(ctx: Context, ref: GridRef, index: int) -> Iterator[Flux]:
         shown = str(ref) if whole or len(names) == 1 else f"{ref}.{name}"
         quantiles = tuple(n for n in names if _is_quantile(n)) if whole else ()
         members = "members" if whole and "members" in names else None
-        yield Flux(shown, index, grid, name, quantiles, members, _scale(ctx, grid, ref, name, index))
+        yield Flux(
+            shown, ("of", index), grid, name, quantiles, members, _scale(ctx, grid, ref.block, name, ("of", index))
+        )
 
 
-def _scale(ctx: Context, grid: Grid, ref: GridRef, name: str, index: int) -> float:
+def _predicted(params: Params, ctx: Context, index: int) -> Flux:
+    """Return the flux that a model predicts, whose maps are made when they are added up and then let go."""
+    model, on = params.models[index], params.on
+    assert on is not None
+    at = ("models", index)
+    found = predict(Request(model, on, at, members=params.members, seed=params.seed, dtype="float64"), ctx)
+    grid = Grid(found.data, ctx.grid(on).crs, found.notes)
+    members = "members" if params.members else None
+    return Flux(str(model), at, grid, "mean", (), members, _scale(ctx, grid, model.block, "mean", at))
+
+
+def _scale(ctx: Context, grid: Grid, block: str, name: str, at: tuple[str | int, ...]) -> float:
     from soilql.units import convert_or_raise
 
     unit = grid.unit(name)
     if unit is None:
         help = f"state it where it is made: `unit: {DENSITY}` of the `compute` block or of the grid's variable"
-        message = f"`{name}` of `{ref.block}` has no unit, and a total without one means nothing"
-        raise ctx.error("SQ303", message, "of", index, help=help)
-    return convert_or_raise(unit, DENSITY, ctx.block.span("of", index)).scale
+        message = f"`{name}` of `{block}` has no unit, and a total without one means nothing"
+        raise ctx.error("SQ303", message, *at, help=help)
+    return convert_or_raise(unit, DENSITY, ctx.block.span(*at)).scale
 
 
 def _one_map(ctx: Context, ref: GridRef, key: str) -> tuple[Grid, xr.DataArray]:
@@ -136,26 +181,45 @@ def _applied(params: Params, ctx: Context, flux: Flux) -> str:
 
 
 def _cells(
-    params: Params, ctx: Context, grid: Grid, regions: Regions, fraction: tuple[Grid, xr.DataArray] | None
+    params: Params, ctx: Context, flux: Flux, regions: Regions, fraction: tuple[Grid, xr.DataArray] | None
 ) -> Cells:
     zones = regions.zones
-    maps = {} if zones is None else _zone_maps(params, ctx, grid, zones.variables)
+    maps = {} if zones is None else _zone_maps(params, ctx, flux, zones.variables)
     if fraction is not None:
-        _same_cells(ctx, grid, fraction[0], "land_fraction")
-    return Cells(grid, regions, maps, None if fraction is None else fraction[1])
+        _same_cells(ctx, flux.grid, fraction[0], "land_fraction")
+    return Cells(flux.grid, regions, maps, None if fraction is None else fraction[1])
 
 
-def _zone_maps(params: Params, ctx: Context, grid: Grid, names: Sequence[str]) -> dict[str, xr.DataArray]:
-    source = grid if params.on is None else ctx.grid(params.on)
+def _zone_maps(params: Params, ctx: Context, flux: Flux, names: Sequence[str]) -> dict[str, xr.DataArray]:
+    """Return what the zones look at: one map for all times, or one for each time of the flux."""
+    source = flux.grid if params.on is None else ctx.grid(params.on)
     for name in names:
         if name not in source.data:
             help = did_you_mean(name, map(str, source.data.data_vars)) or "name the grid that has it under `on`"
             what = "the grid added up" if params.on is None else f"`{params.on}`"
             raise ctx.error("SQ704", f"the zones `{params.by}` look at `{name}`, which {what} lacks", "by", help=help)
-        if source.data[name].ndim != 2:
-            raise ctx.error("SQ714", f"the zones `{params.by}` look at `{name}`, which is not one map", "by")
-    _same_cells(ctx, grid, source, "on")
-    return {name: source.data[name] for name in names}
+        if "member" in source.data[name].dims:
+            raise ctx.error("SQ714", f"the zones `{params.by}` look at `{name}`, which has members", "by")
+    _same_cells(ctx, flux.grid, source, "on")
+    return {name: _at_times(params, ctx, flux, source.data[name]) for name in names}
+
+
+def _at_times(params: Params, ctx: Context, flux: Flux, data: xr.DataArray) -> xr.DataArray:
+    """Return a variable of the zones at the times of a flux."""
+    if "time" not in data.dims:
+        return data
+    if flux.times == (None,):
+        help = "give the flux its years, or cut the zones' map to one year"
+        message = f"the zones `{params.by}` change in time by `{data.name}`, and `{flux.name}` is one map"
+        raise ctx.error("SQ714", message, "by", help=help)
+    have = data["time"].to_numpy().tolist()
+    wanted = data["time"].dtype.type
+    lacking = [time for time in flux.times if wanted(time).item() not in have]
+    if lacking:
+        help = "a block of kind `stack` with `fill` repeats the map of the nearest year"
+        message = f"`{data.name}`, at which the zones `{params.by}` look, has no map of {region_tables.listed(lacking)}"
+        raise ctx.error("SQ708", message, "by", help=help)
+    return data.sel(time=list(flux.times))
 
 
 def _cells_differ(grid: Grid, other: Grid) -> str | None:
@@ -189,85 +253,18 @@ def _on_globe(latitudes: Sequence[float]) -> bool:
 
 def _all_sums(
     params: Params, ctx: Context, fluxes: Sequence[Flux], regions: Regions, fraction: tuple[Grid, xr.DataArray] | None
-) -> list[Sums]:
-    """Return the sums of each flux."""
-    sums: dict[int, Sums] = {}
+) -> list[list[Sums]]:
+    """Return the sums of each flux at each of its times."""
+    sums: dict[int, list[Sums]] = {}
     left = list(range(len(fluxes)))
     while left:
-        # Fluxes on the same cells go together: what is known of the cells is then read once.
-        first = fluxes[left[0]].grid
-        same = [i for i in left if _cells_differ(first, fluxes[i].grid) is None]
+        # Fluxes on the same cells and times go together: what is known of the cells is then read once.
+        first = fluxes[left[0]]
+        same = [i for i in left if fluxes[i].times == first.times and _cells_differ(first.grid, fluxes[i].grid) is None]
         left = [i for i in left if i not in same]
         cells = _cells(params, ctx, first, regions, fraction)
         sums |= zip(same, sum_up(ctx, [fluxes[i] for i in same], cells, (len(sums), len(fluxes))), strict=True)
     return [sums[i] for i in range(len(fluxes))]
-
-
-def _rows(
-    params: Params, flux: Flux, regions: Regions, sums: Mapping[tuple[str, str], ZoneSums]
-) -> Iterator[dict[str, Any]]:
-    from soilql.stats.totals import PG_PER_G_M2_KM2, ensemble_interval
-
-    to_total = flux.scale * PG_PER_G_M2_KM2
-    times = flux.times
-    for kind, labels in regions.labels.items():
-        main = sums[kind, flux.variable]
-        total, mean, area, missing = main.total(), main.mean(), main.area(), main.missing_area()
-        quantiles = {name: sums[kind, name].total() for name in flux.quantiles}
-        interval = None
-        if flux.members is not None:
-            interval = ensemble_interval(sums[kind, flux.members].total() * to_total, params.interval)
-        # The sea has no value either: only a zone or a land fraction says what is land.
-        known = kind == "zone" or params.land_fraction != "none"
-        for t, time in enumerate(times):
-            for z, region in enumerate(labels):
-                row = {"of": flux.name, "kind": kind, "region": region} | ({} if time is None else {"time": time})
-                row |= {"cells": int(main.counts[t, z]), "area_Mkm2": area[t, z] / 1e6}
-                row["missing_Mkm2"] = missing[t, z] / 1e6 if known else float("nan")
-                row |= {"mean": mean[t, z] * flux.scale, "total": total[t, z] * to_total}
-                row |= {f"total_{name}": values[t, z] * to_total for name, values in quantiles.items()}
-                if interval is not None:
-                    row |= {"total_lower": interval[0][z], "total_upper": interval[2][z]}
-                row["interval_source"] = "" if interval is None else _source(params, flux)
-                yield row
-
-
-def _source(params: Params, flux: Flux) -> str:
-    members = flux.grid.data[flux.members]
-    what = str(members.attrs.get("source", "Monte Carlo members"))
-    return f"{params.interval * 100:.6g} % of the totals of {members.sizes['member']} {what}"
-
-
-def _member_rows(flux: Flux, regions: Regions, sums: Mapping[tuple[str, str], ZoneSums]) -> Iterator[dict[str, Any]]:
-    from soilql.stats.totals import PG_PER_G_M2_KM2
-
-    if flux.members is None:
-        return
-    labels = flux.grid.data["member"].to_numpy()
-    for kind, names in regions.labels.items():
-        totals = sums[kind, flux.members].total() * flux.scale * PG_PER_G_M2_KM2
-        for z, region in enumerate(names):
-            for m, member in enumerate(labels):
-                yield {"of": flux.name, "kind": kind, "region": region, "member": int(member), "total": totals[m, z]}
-
-
-def _notes(flux: Flux, regions: Regions, sums: Mapping[tuple[str, str], ZoneSums], applied: str) -> Iterator[Note]:
-    whole = sums["global", flux.variable]
-    if not whole.counts.any():
-        yield Note("SQ706", f"`{flux.name}` has no value in any cell: its totals are missing")
-    if applied == "not applied":
-        words = f"`{flux.name}`: no land fraction, every cell with a value counts in full, coasts included"
-        yield Note("SQ611", words, Severity.INFO)
-    if "zone" not in regions.labels:
-        return
-    zoned = sums["zone", flux.variable]
-    for label, count in zip(regions.labels["zone"], zoned.counts.sum(axis=0), strict=True):
-        if not count:
-            yield Note("SQ802", f"`{flux.name}`: zone `{label}` has no cell with a value")
-    outside = float(whole.area()[0, 0] - zoned.area()[0].sum())
-    if (whole.counts.sum() - zoned.counts.sum()) > 0:
-        share = outside / float(whole.area()[0, 0]) if whole.area()[0, 0] else 0.0
-        yield Note("SQ809", f"`{flux.name}`: {outside / 1e6:.4g} million km2 with a value ({share:.1%}) lie in no zone")
 
 
 def schema(block: Block, scope: Scope) -> Schema:
@@ -297,18 +294,34 @@ def check(block: Block, scope: Scope) -> Iterator[Diagnostic]:
 
 
 def headline(table: Table) -> list[str]:
-    """Say the global totals: ``rs global 89.31 Pg C yr-1 [84.1, 101.2]``."""
-    frame = table.frame[table.frame["kind"] == "global"]
-    width = max((len(str(name)) for name in frame["of"]), default=0)
-    lines = []
-    for row in frame.to_dict("records"):
-        when = f" {row['time']}" if "time" in row else ""
-        line = f"{row['of']:<{width}} {row['region']}{when} {row['total']:.4g} {TOTAL}"
-        lower, upper = (float(row.get(name, "nan")) for name in ("total_lower", "total_upper"))
-        lines.append(line + (f" [{lower:.4g}, {upper:.4g}]" if lower == lower and upper == upper else ""))
-    return lines
+    """Say the global totals: ``rs global 89.31 Pg C yr-1 [84.1, 101.2]``, of a series their mean."""
+    period = table.extras.get("period")
+    frame = table.frame if "time" not in table.frame else table.frame[table.frame["time"].isna()]
+    rows = [
+        (str(row["of"]), f"{row['region']}", row["total"], row.get("total_lower"), row.get("total_upper"))
+        for row in frame[frame["kind"] == "global"].to_dict("records")
+    ]
+    if period is not None:
+        rows += [
+            (str(row["of"]), f"{row['region']} {_span(row)}", row["mean_total"], row["lower"], row["upper"])
+            for row in period.frame[period.frame["kind"] == "global"].to_dict("records")
+        ]
+    width = max((len(name) for name, *_ in rows), default=0)
+    return [f"{name:<{width}} {where} {total:.4g} {TOTAL}{_limits_text(*ends)}" for name, where, total, *ends in rows]
+
+
+def _span(row: Mapping[Any, Any]) -> str:
+    """Return the times of a mean: ``mean of 2000-2014``."""
+    first, last = (str(row[name])[:10] for name in ("first", "last"))
+    return first if first == last else f"mean of {first}-{last}"
+
+
+def _limits_text(lower: Any, upper: Any) -> str:
+    known = lower is not None and upper is not None and lower == lower and upper == upper
+    return f" [{lower:.4g}, {upper:.4g}]" if known else ""
 
 
 def describe(params: Params) -> str:
     by = f" by {params.by}" if params.by else ""
-    return f"add up {', '.join(params.of)}{by}"
+    streamed = f" with {params.members} members each" if params.members else ""
+    return f"add up {', '.join([*params.of, *params.models])}{streamed}{by}"
