@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from soilql.errors import Severity
+from soilql.region_inputs import listed
 from soilql.region_sums import Flux, Sums
 from soilql.regions import Regions
 from soilql.values import Note, Table
@@ -140,9 +141,3 @@ def period(frame: pd.DataFrame, members: Table | None, level: float) -> Table:
                 row |= {"lower": float(lower), "upper": float(upper)}
         rows.append(row)
     return Table(pd.DataFrame(rows), dict.fromkeys(("mean_total", "lower", "upper"), TOTAL))
-
-
-def listed(times: Sequence[Any]) -> str:
-    """Return the first of some times in words."""
-    shown = ", ".join(str(time)[:10] for time in times[:5])
-    return shown + (f" and {len(times) - 5} more times" if len(times) > 5 else "")

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from soilql import params as p
 from soilql import region_tables
 from soilql.context import Context
-from soilql.errors import Diagnostic, did_you_mean
-from soilql.gridding import difference
+from soilql.errors import Diagnostic
 from soilql.kinds import Block, Schema, Scope, Variable
 from soilql.params import GridRef, ModelRef, ZonesRef, param
 from soilql.prediction import Request, predict
-from soilql.region_sums import Cells, Flux, Sums, sum_up
+from soilql.region_inputs import BANDS, BY, LAND_FRACTION, RegionMaker, cells_differ, check_zone_variables
+from soilql.region_sums import Flux, Sums, sum_up
 from soilql.region_tables import DENSITY, TOTAL
-from soilql.regions import Regions
 from soilql.values import Grid, Note, Table, ValueType
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 VERSION = 3
 PRODUCES = ValueType.TABLE
@@ -43,20 +38,14 @@ class Params(p.Params):
     )
     members: int = param(0, ge=0, doc="Number of Monte Carlo members of each of the `models`.")
     seed: int = param(1, ge=0, doc="Seed of these members; with that of a `predict` block they are the same.")
-    by: ZonesRef | None = param(None, doc="Partition whose zones get a row each.")
+    by: ZonesRef | None = param(None, doc=BY)
     on: GridRef | None = param(
         None,
         doc="Grid with the drivers of the `models`, and with the variables that the zones look at. Default: the grid "
         "added up.",
     )
-    bands: float | list[float] | None = param(
-        None,
-        doc="Bands of latitude: their limits from south to north (degrees), or their width. A cell belongs to the band "
-        "of its centre.",
-    )
-    land_fraction: Literal["none"] | GridRef = param(
-        "none", doc="Share of each cell that is land, 0 to 1 or in %. `none` counts cells with a value in full."
-    )
+    bands: float | list[float] | None = param(None, doc=BANDS)
+    land_fraction: Literal["none"] | GridRef = param("none", doc=LAND_FRACTION)
     interval: float = param(0.95, gt=0, lt=1, doc="Probability of the interval of ensemble totals.")
 
     def __post_init__(self) -> None:
@@ -87,12 +76,12 @@ def run(params: Params, ctx: Context) -> Table:
     """
     import pandas as pd
 
-    fraction = None if params.land_fraction == "none" else _one_map(ctx, GridRef(params.land_fraction), "land_fraction")
-    regions = Regions.of(None if params.by is None else ctx.zones(params.by), _limits(params, ctx))
+    maker = RegionMaker.of(ctx)
+    regions = maker.regions
     fluxes = [flux for i, ref in enumerate(params.of) for flux in _fluxes(ctx, ref, i)]
     fluxes += [_predicted(params, ctx, i) for i in range(len(params.models))]
     applied = [_applied(params, ctx, flux) for flux in fluxes]
-    results = _all_sums(params, ctx, fluxes, regions, fraction)
+    results = _all_sums(ctx, fluxes, maker)
     rows: list[dict[str, Any]] = []
     members: list[dict[str, Any]] = []
     notes: list[Note] = []
@@ -157,16 +146,6 @@ def _scale(ctx: Context, grid: Grid, block: str, name: str, at: tuple[str | int,
     return convert_or_raise(unit, DENSITY, ctx.block.span(*at)).scale
 
 
-def _one_map(ctx: Context, ref: GridRef, key: str) -> tuple[Grid, xr.DataArray]:
-    grid = ctx.grid(ref)
-    names = list(map(str, grid.data.data_vars))
-    if len(names) != 1 or grid.data[names[0]].ndim != 2:
-        help = f"pick one of {', '.join(f'`{ref.block}.{name}`' for name in names)}"
-        raise ctx.error("SQ714", f"`{ref}` is not one map", key, help=help)
-    data = grid.data[names[0]]
-    return grid, data / 100 if data.attrs.get("units") == "%" else data
-
-
 def _applied(params: Params, ctx: Context, flux: Flux) -> str:
     """Return where the land fraction enters, once at most."""
     before = flux.grid.data[flux.variable].attrs.get("land_fraction_applied") or flux.grid.data.attrs.get(
@@ -180,89 +159,16 @@ def _applied(params: Params, ctx: Context, flux: Flux) -> str:
     return f"here, from {params.land_fraction}"
 
 
-def _cells(
-    params: Params, ctx: Context, flux: Flux, regions: Regions, fraction: tuple[Grid, xr.DataArray] | None
-) -> Cells:
-    zones = regions.zones
-    maps = {} if zones is None else _zone_maps(params, ctx, flux, zones.variables)
-    if fraction is not None:
-        _same_cells(ctx, flux.grid, fraction[0], "land_fraction")
-    return Cells(flux.grid, regions, maps, None if fraction is None else fraction[1])
-
-
-def _zone_maps(params: Params, ctx: Context, flux: Flux, names: Sequence[str]) -> dict[str, xr.DataArray]:
-    """Return what the zones look at: one map for all times, or one for each time of the flux."""
-    source = flux.grid if params.on is None else ctx.grid(params.on)
-    for name in names:
-        if name not in source.data:
-            help = did_you_mean(name, map(str, source.data.data_vars)) or "name the grid that has it under `on`"
-            what = "the grid added up" if params.on is None else f"`{params.on}`"
-            raise ctx.error("SQ704", f"the zones `{params.by}` look at `{name}`, which {what} lacks", "by", help=help)
-        if "member" in source.data[name].dims:
-            raise ctx.error("SQ714", f"the zones `{params.by}` look at `{name}`, which has members", "by")
-    _same_cells(ctx, flux.grid, source, "on")
-    return {name: _at_times(params, ctx, flux, source.data[name]) for name in names}
-
-
-def _at_times(params: Params, ctx: Context, flux: Flux, data: xr.DataArray) -> xr.DataArray:
-    """Return a variable of the zones at the times of a flux."""
-    if "time" not in data.dims:
-        return data
-    if flux.times == (None,):
-        help = "give the flux its years, or cut the zones' map to one year"
-        message = f"the zones `{params.by}` change in time by `{data.name}`, and `{flux.name}` is one map"
-        raise ctx.error("SQ714", message, "by", help=help)
-    have = data["time"].to_numpy().tolist()
-    wanted = data["time"].dtype.type
-    lacking = [time for time in flux.times if wanted(time).item() not in have]
-    if lacking:
-        help = "a block of kind `stack` with `fill` repeats the map of the nearest year"
-        message = f"`{data.name}`, at which the zones `{params.by}` look, has no map of {region_tables.listed(lacking)}"
-        raise ctx.error("SQ708", message, "by", help=help)
-    return data.sel(time=list(flux.times))
-
-
-def _cells_differ(grid: Grid, other: Grid) -> str | None:
-    return difference(grid.data[["lat", "lon"]], other.data[["lat", "lon"]])
-
-
-def _same_cells(ctx: Context, grid: Grid, other: Grid, key: str) -> None:
-    if (found := _cells_differ(grid, other)) is not None:
-        help = "bring one to the grid of the other by a block of kind `resample`"
-        raise ctx.error("SQ708", f"the grids of `of` and `{key}` do not match: {found}", key, help=help)
-
-
-def _limits(params: Params, ctx: Context) -> list[float]:
-    bands = params.bands
-    if bands is None:
-        return []
-    if isinstance(bands, list):
-        if len(bands) < 2 or any(b <= a for a, b in pairwise(bands)) or not _on_globe(bands):
-            help = "for instance [-90, -23.5, 23.5, 66.5, 90]"
-            raise ctx.error("SQ126", "`bands` must be two or more latitudes from south to north", "bands", help=help)
-        return bands
-    count = 180 / bands if bands > 0 else 0
-    if count < 1 or abs(count - round(count)) > 1e-9:
-        raise ctx.error("SQ126", f"bands {bands:g} degrees wide do not fill 180 degrees", "bands")
-    return [-90 + bands * i for i in range(round(count))] + [90.0]
-
-
-def _on_globe(latitudes: Sequence[float]) -> bool:
-    return latitudes[0] >= -90 and latitudes[-1] <= 90
-
-
-def _all_sums(
-    params: Params, ctx: Context, fluxes: Sequence[Flux], regions: Regions, fraction: tuple[Grid, xr.DataArray] | None
-) -> list[list[Sums]]:
+def _all_sums(ctx: Context, fluxes: Sequence[Flux], maker: RegionMaker) -> list[list[Sums]]:
     """Return the sums of each flux at each of its times."""
     sums: dict[int, list[Sums]] = {}
     left = list(range(len(fluxes)))
     while left:
         # Fluxes on the same cells and times go together: what is known of the cells is then read once.
         first = fluxes[left[0]]
-        same = [i for i in left if fluxes[i].times == first.times and _cells_differ(first.grid, fluxes[i].grid) is None]
+        same = [i for i in left if fluxes[i].times == first.times and cells_differ(first.grid, fluxes[i].grid) is None]
         left = [i for i in left if i not in same]
-        cells = _cells(params, ctx, first, regions, fraction)
+        cells = maker.cells(first.grid, first.times, first.name)
         sums |= zip(same, sum_up(ctx, [fluxes[i] for i in same], cells, (len(sums), len(fluxes))), strict=True)
     return [sums[i] for i in range(len(fluxes))]
 
@@ -276,21 +182,7 @@ def schema(block: Block, scope: Scope) -> Schema:
 
 def check(block: Block, scope: Scope) -> Iterator[Diagnostic]:
     """Say which variables of the zones the grid lacks, where both are known without data."""
-    from soilql import kinds
-
-    params: Params = block.params
-    zones = None if params.by is None else scope.block(params.by.block)
-    kind = None if zones is None else kinds.find(zones.section, zones.kind)
-    needs = getattr(kind.module, "needs", None) if kind is not None else None
-    for ref in [params.on] if params.on is not None else params.of:
-        known = scope.schema(ref.block)
-        if zones is None or needs is None or known is None or known.open:
-            continue
-        for name in needs(zones.params):
-            if name not in known.variables:
-                message = f"the zones `{params.by}` look at `{name}`, which `{ref}` does not have"
-                help = did_you_mean(name, known.variables) or "name the grid that has it under `on`"
-                yield Diagnostic("SQ704", message, block.span("on" if params.on is not None else "by"), help=help)
+    yield from check_zone_variables(block, scope, block.params.of)
 
 
 def headline(table: Table) -> list[str]:
