@@ -30,10 +30,22 @@ and, where they apply,
     more than a file's header; the context has no inputs;
 ``key_extra(params) -> Any``
     further JSON that decides the result, such as the registry's reader settings;
-``headline(table) -> list[str]``
-    for kinds that make tables: the key results, one a line, that a run shows in the end; kept with the stored value;
+``key_names(params, files) -> Any``
+    further JSON that decides the result and that the names of the files tell, such as their dates;
+``headline(value) -> list[str]``
+    for kinds that make tables or grids: the key results, one a line, that a run shows in the end; kept with the stored
+    value;
+``check_files(params, ctx) -> Iterable[Diagnostic]``
+    for readers: every name that the files do not have, where ``run`` stops at the first;
+``file_units(params, ctx) -> Mapping[str, str]``
+    for readers: the unit that the files, or the registry, give to what each new column or variable is a copy of;
+``before_filter(params, ctx) -> Mapping[str, ndarray]``
+    for readers with a filter: the columns that it sees, for all rows;
 ``load(state, params) -> Fitted``
-    for models: the inverse of ``Fitted.state``.
+    for models and partitions: the inverse of ``state()``;
+``needs(params, scope) -> tuple[str, ...]``, ``labels(params, scope) -> tuple[str, ...] | None``
+    for partitions: the columns or grid variables that they look at, and their zones, as far as both are known without
+    data.
 
 Heavy libraries are imported inside these functions, never at the top of the module.
 """
@@ -45,6 +57,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -52,7 +65,7 @@ from soilql.errors import Diagnostic, Span
 from soilql.params import Params
 from soilql.source import Mapping as MappingNode
 from soilql.source import Scalar, Sequence
-from soilql.values import State, Table, Value, ValueType
+from soilql.values import Grid, State, Table, Value, ValueType
 
 if TYPE_CHECKING:
     from soilql.context import Context
@@ -74,6 +87,7 @@ class Variable:
     type: str = "unknown"  # number, text, boolean or unknown
     unit: str | None = None
     description: str = ""
+    range: tuple[float, float] | None = None  # least and greatest value, known once the data have been read
 
 
 @dataclass(frozen=True)
@@ -242,6 +256,24 @@ class Kind:
         function = getattr(self.module, "describe", None)
         return self.doc.partition("\n")[0].rstrip(".") if function is None else str(function(params))
 
+    def check_files(self, params: Any, ctx: Context) -> Iterable[Diagnostic]:
+        """Return the names of the parameters that the files do not have."""
+        function = getattr(self.module, "check_files", None)
+        found: Iterable[Diagnostic] = () if function is None else function(params, ctx)
+        return found
+
+    def file_units(self, params: Any, ctx: Context) -> Mapping[str, str]:
+        """Return the units that the files give to the new columns or variables."""
+        function = getattr(self.module, "file_units", None)
+        found: Mapping[str, str] = {} if function is None else function(params, ctx)
+        return found
+
+    def before_filter(self, params: Any, ctx: Context) -> Mapping[str, Any] | None:
+        """Return the columns that the filter of a reader sees; None for kinds without one."""
+        function = getattr(self.module, "before_filter", None)
+        found: Mapping[str, Any] | None = None if function is None else function(params, ctx)
+        return found
+
     def size(self, params: Any, ctx: Context, sizes: Mapping[str, Size]) -> Size | None:
         """Return how large the value will be, or None where that cannot be told before it is made."""
         function = getattr(self.module, "size", None)
@@ -253,10 +285,15 @@ class Kind:
         function = getattr(self.module, "key_extra", None)
         return None if function is None else function(params)
 
+    def key_names(self, params: Any, files: Mapping[str, tuple[Path, ...]]) -> Any:
+        """Return further JSON that decides the result, told by the names of the files."""
+        function = getattr(self.module, "key_names", None)
+        return None if function is None else function(params, files)
+
     def headline(self, value: Value) -> list[str]:
         """Return the key results of a value in lines of their own; none for most kinds."""
         function = getattr(self.module, "headline", None)
-        found: list[str] = function(value) if function is not None and isinstance(value, Table) else []
+        found: list[str] = function(value) if function is not None and isinstance(value, Table | Grid) else []
         return found
 
 

@@ -181,6 +181,11 @@ class Cells:
         ]
         return Crossings(crossings), weights
 
+    def read_last(self, ctx: Context, rows: slice) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Return the crossings of the last time, where zones change, and the area (km2) of each cell of some rows."""
+        crossings, weights = self.read(ctx, rows)
+        return crossings.maps[-1], weights
+
 
 def _read(ctx: Context, parts: Mapping[_Key, xr.DataArray], rows: slice) -> dict[_Key, np.ndarray[Any, Any]]:
     import dask

@@ -1,0 +1,1 @@
+"""Statistics of series: of the cells of a grid, of regions, and of tables."""

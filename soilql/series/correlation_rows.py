@@ -1,0 +1,88 @@
+"""Partial correlations of named series as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from soilql.series.parts import Drivers
+from soilql.values import Note, Table
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def statuses() -> dict[int, str]:
+    """Return what the codes of the status mean: ``{0: "done", 1: "too short", ...}``."""
+    from soilql.stats.partial_correlation import CorrelationStatus
+
+    return {int(one): one.name.lower().replace("_", " ") for one in CorrelationStatus}
+
+
+def correlation_table(
+    params: Any,
+    keys: Sequence[Mapping[str, Any]],
+    response: np.ndarray[Any, Any],
+    given: np.ndarray[Any, Any],
+    drivers: Drivers,
+    times: np.ndarray[Any, Any],
+) -> Table:
+    """Return the correlations of each series with each driver, one row each.
+
+    Parameters
+    ----------
+    params : Params
+        Of the `partial_correlation` block.
+    keys : sequence of mapping
+        The columns that name each series.
+    response : array, shape (time, series)
+        NaN for gaps.
+    given : array, shape (drivers of the spec, time, series)
+        NaN for gaps.
+    drivers : Drivers
+        What is made of them.
+    times : array, shape (time,)
+        Decimal years.
+    """
+    import pandas as pd
+
+    from soilql.stats.partial_correlation import partial_correlations
+
+    found = partial_correlations(response, drivers.of(given), times, detrend=params.detrend == "linear")
+    meaning = statuses()
+    rows = []
+    for i, key in enumerate(keys):
+        for k, driver in enumerate(drivers.names):
+            rows.append(
+                {
+                    **key, "driver": driver, "n": int(found.n[i]), "df": int(found.df[i]), "r": found.r[k, i],
+                    "t": found.t[k, i], "p": found.p[k, i], "significant": bool(found.p[k, i] < params.level),
+                    "status": meaning[int(found.status[i])],
+                }
+            )  # fmt: skip
+    bad = [(key, meaning[int(code)]) for key, code in zip(keys, found.status, strict=True) if code != 0]
+    notes = []
+    for status in dict.fromkeys(word for _, word in bad):
+        named = [" ".join(map(str, key.values())) or "the series" for key, word in bad if word == status]
+        shown = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
+        notes.append(Note("SQ802", f"no partial correlations of {shown}: {status}"))
+    return Table(pd.DataFrame(rows), notes=(*drivers.notes, *notes))
+
+
+def lines(table: Table) -> list[str]:
+    """Say the correlations of each series in a line: ``global  TEM 0.67*  PRE -0.12``."""
+    frame = table.frame
+    keys = list(frame.columns[: list(frame.columns).index("driver")])
+    varied = [key for key in keys if frame[key].nunique() > 1] or keys[-1:]
+    groups: dict[str, list[dict[Any, Any]]] = {}
+    for row in frame.to_dict("records"):
+        groups.setdefault(" ".join(str(row[key]) for key in varied), []).append(row)
+    width = max(map(len, groups), default=0)
+    found = []
+    for name, rows in groups.items():
+        if rows[0]["status"] != "done":
+            found.append(f"{name:<{width}} {rows[0]['status']}")
+            continue
+        parts = [f"{row['driver']} {row['r']:+.2f}{'*' if row['significant'] else ''}" for row in rows]
+        found.append(f"{name:<{width}} {'  '.join(parts)}  ({rows[0]['df']} degrees of freedom)")
+    return found
