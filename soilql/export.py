@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from soilql import __version__, manifest
 from soilql.manifest import Output
@@ -149,7 +148,6 @@ def _write(value: Value, folder: Path, stem: str, provenance: Mapping[str, str])
 def _write_grid(grid: Grid, folder: Path, stem: str, provenance: Mapping[str, str]) -> list[Path]:
     from soilql.outputs.grids import write_grid
     from soilql.outputs.maps import write_map
-    from soilql.outputs.tables import write_table
 
     paths = write_grid(grid, folder, stem, provenance)
     for variable, data in grid.data.items():
@@ -158,32 +156,22 @@ def _write_grid(grid: Grid, folder: Path, stem: str, provenance: Mapping[str, st
             paths.append(folder / f"{stem}_{variable}.png")
             write_map(grid, str(variable), paths[-1], f"{stem}.{variable}")
     for name, extra in grid.extras.items():
-        paths += write_table(extra, folder, f"{stem}.{name}", provenance)
+        paths += _write_table(extra, folder, f"{stem}.{name}", provenance)
     return paths
 
 
 def _write_table(table: Table, folder: Path, stem: str, provenance: Mapping[str, str]) -> list[Path]:
-    from soilql.outputs.figures import write_bars, write_observed_predicted
+    from soilql.outputs.gallery import draw
     from soilql.outputs.tables import write_table
 
     paths = write_table(table, folder, stem, provenance)
-    # A figure is drawn of every table that has the columns for it, whatever kind made it.
-    figures: tuple[tuple[set[str], Callable[[Table, Path, str], Any]], ...] = (
-        ({"observed", "predicted"}, write_observed_predicted),
-        ({"of", "kind", "region", "total", "area_Mkm2"}, write_bars),
-    )
     for name, shown in {stem: table, **{f"{stem}.{extra}": one for extra, one in table.extras.items()}}.items():
-        for columns, draw in figures:
-            if columns <= set(shown.frame.columns) and len(shown.frame):
-                paths.append(folder / f"{name}.png")
-                draw(shown, paths[-1], name)
+        paths += draw(shown, folder / f"{name}.png", name)
     return paths
 
 
 def _write_model(model: Fitted, folder: Path, stem: str, provenance: Mapping[str, str]) -> list[Path]:
-    from soilql.outputs.tables import write_table
-
     path = folder / f"{stem}.txt"
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(model.report().rstrip("\n") + "\n")
-    return [path, *write_table(model.summary(), folder, stem, provenance)]
+    return [path, *_write_table(model.summary(), folder, stem, provenance)]

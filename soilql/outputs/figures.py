@@ -62,7 +62,8 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(partial, format="png", metadata={"Software": None})
 
 
-def _plain(axes: Axes) -> None:
+def plain(axes: Axes) -> None:
+    """Leave of the frame only the two axes."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -137,7 +138,7 @@ def _panel(axes: Axes, frame: pd.DataFrame, limits: tuple[float, float]) -> None
     axes.set_xlim(limits)
     axes.set_ylim(limits)
     axes.set_aspect("equal")
-    _plain(axes)
+    plain(axes)
     lines = [f"n = {x.size:,}"]
     if x.size:
         lines = [f"R² = {metrics.r2(y, x):.2f}", f"RMSE = {metrics.rmse(y, x):.4g}", *lines]
@@ -221,4 +222,4 @@ def _bars(axes: Axes, frame: pd.DataFrame) -> None:
     axes.invert_yaxis()
     axes.axvline(0, color=MUTED, linewidth=0.6)
     axes.set_xlim(min(0.0, float(np.nanmin(total, initial=0.0))) * 1.05, reach * 1.15 or 1.0)
-    _plain(axes)
+    plain(axes)

@@ -32,8 +32,9 @@ def write_map(grid: Grid, variable: str, path: Path, name: str) -> None:
         A grid finer than the picture is averaged block by block, never loaded whole.
     variable : str
         What to draw. Of several times or members, the mean is shown. Values on both sides of zero get a diverging
-        colour map centred there, temperatures in degC excepted; categories one colour each, named by
-        ``attrs["labels"]``.
+        colour map centred there, temperatures in degC excepted; ``attrs["valid_range"]`` fixes the ends. Categories
+        have one colour each and are named by ``attrs["flag_values"]`` and ``attrs["flag_meanings"]``, or by
+        ``attrs["labels"]`` in the order of the codes.
     path : Path
         The PNG file.
     name : str
@@ -138,13 +139,10 @@ def _colours(data: xr.DataArray) -> tuple[Any, Any]:
     values = data.to_numpy()
     values = values[np.isfinite(values)]
     if data.attrs.get("categorical"):
-        codes = np.unique(values)
-        palette = colormaps["tab20" if codes.size > 10 else "tab10"]
+        codes = _codes(data)
         bounds = np.concatenate([codes - 0.5, codes[-1:] + 0.5]) if codes.size else np.array([-0.5, 0.5])
-        return ListedColormap([palette(i % palette.N) for i in range(max(1, codes.size))]), BoundaryNorm(
-            bounds, max(1, bounds.size - 1)
-        )
-    low, high = robust_limits(values)
+        return ListedColormap(_category_colours(data, codes)), BoundaryNorm(bounds, max(1, bounds.size - 1))
+    low, high = data.attrs.get("valid_range") or robust_limits(values)
     # The zero of a temperature in degC is no middle; that of a change or a net flux is.
     if low < 0 < high and data.attrs.get("units") != "degC":
         reach = max(-low, high)
@@ -203,11 +201,10 @@ def _degrees(value: float, letters: str) -> str:
 
 
 def _colourbar(figure: Figure, mappable: Any, data: xr.DataArray, tall: float) -> None:
-    import numpy as np
 
     place = figure.add_axes((0.25, 0.52 / tall, 0.5, 0.14 / tall))
     if data.attrs.get("categorical"):
-        codes = np.unique(data.to_numpy()[np.isfinite(data.to_numpy())])
+        codes = _codes(data)
         bar = figure.colorbar(mappable, cax=place, orientation="horizontal")
         bar.set_ticks(list(codes), labels=_category_labels(data, codes))
         bar.ax.tick_params(length=0)
@@ -218,7 +215,34 @@ def _colourbar(figure: Figure, mappable: Any, data: xr.DataArray, tall: float) -
     bar.set_label(pretty_unit(str(data.attrs.get("units", ""))), fontsize=9, color=INK)
 
 
+def _codes(data: xr.DataArray) -> np.ndarray[Any, Any]:
+    """Return the codes of categories: all that are named, or those that occur."""
+    import numpy as np
+
+    if (named := data.attrs.get("flag_values")) is not None:
+        return np.sort(np.asarray(named, dtype=float))
+    values = data.to_numpy()
+    return np.unique(values[np.isfinite(values)])
+
+
+def _category_colours(data: xr.DataArray, codes: np.ndarray[Any, Any]) -> list[Any]:
+    """Return a colour for each code: two hues away from a grey zero where codes have signs, grey for a zero alone."""
+    from matplotlib import colormaps
+
+    if codes.size and codes[0] < 0 < codes[-1]:
+        reach = max(-codes[0], codes[-1])
+        return [colormaps["RdBu_r"](0.5 + 0.42 * code / reach) if code else "#e4e4e4" for code in codes]
+    palette = colormaps["tab20" if codes.size > 10 else "tab10"]
+    zero = data.attrs.get("flag_values") is not None and bool(codes.size) and codes[0] == 0
+    colours = [palette((i - zero) % palette.N) for i in range(max(1, codes.size))]
+    return ["#dcdcdc", *colours[1:]] if zero else colours
+
+
 def _category_labels(data: xr.DataArray, codes: np.ndarray[Any, Any]) -> list[str]:
+    meanings = data.attrs.get("flag_meanings")
+    if meanings is not None:
+        named = dict(zip(data.attrs["flag_values"], meanings, strict=True))
+        return [str(named.get(int(code), f"{code:g}")) for code in codes]
     labels = data.attrs.get("labels")
     names = list(labels) if isinstance(labels, list | tuple) else []
     return [str(names[int(code)]) if 0 <= code < len(names) else f"{code:g}" for code in codes]

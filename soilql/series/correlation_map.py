@@ -84,7 +84,7 @@ def _layers(params: Any, drivers: Drivers) -> list[Layer]:
         others = ", ".join(other for other in drivers.names if other != name)
         what = f"of {params.of} with {name}{detrended}, {others} held fixed"
         layers += [
-            Layer(f"r_{name}", params.dtype, {"long_name": f"partial correlation {what}"}),
+            Layer(f"r_{name}", params.dtype, {"long_name": f"partial correlation {what}", "valid_range": [-1, 1]}),
             Layer(f"p_{name}", "float64", {"long_name": f"p of the partial correlation {what}"}),
             Layer(
                 f"significant_{name}",

@@ -1,0 +1,129 @@
+"""Figures of choices: the path of a staged selection, and candidates beside one another zone by zone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soilql.outputs.figures import ACCENT, INK, MUTED, new_figure, plain, pretty_unit, save
+from soilql.outputs.region_figures import PALETTE
+from soilql.values import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_ZONES, _CANDIDATES = 12, 20
+
+
+def write_selection(table: Table, path: Path, title: str = "") -> None:
+    """Draw the score of every candidate, a row of panels a zone and a panel a stage; the chosen one is filled.
+
+    Parameters
+    ----------
+    table : Table
+        Columns ``zone``, ``stage``, ``candidate``, ``phi`` and ``chosen``.
+    path : Path
+        The PNG file.
+    title : str
+        Above the panels.
+
+    Raises
+    ------
+    SoilqlError
+        The file cannot be written (SQ901).
+    """
+    frame = table.frame
+    zones, stages = (list(dict.fromkeys(frame[name].astype(str))) for name in ("zone", "stage"))
+    shown = zones[:_ZONES]
+    most = max((len(part) for _, part in frame.groupby(["zone", "stage"])), default=1)
+    height = 0.7 + 0.22 * min(most, _CANDIDATES)
+    figure = new_figure(0.6 + 3.7 * len(stages), 0.7 + height * len(shown))
+    for i, zone in enumerate(shown):
+        for j, stage in enumerate(stages):
+            axes = figure.add_subplot(len(shown), len(stages), i * len(stages) + j + 1)
+            part = frame[(frame["zone"].astype(str) == zone) & (frame["stage"].astype(str) == stage)]
+            _path(axes, part)
+            head = f"{zone}: {stage}" if len(zones) > 1 else stage
+            axes.set_title(head, fontsize=9, color=INK, loc="left")
+            if i == len(shown) - 1:
+                axes.set_xlabel("φ", fontsize=9, color=INK)
+    more = f" (the first {len(shown)} of {len(zones)} zones)" if len(shown) < len(zones) else ""
+    figure.suptitle(f"{title}{more}", fontsize=13, color=INK, x=0.02, ha="left")
+    figure.tight_layout()
+    save(figure, path)
+
+
+def _path(axes: Axes, part: pd.DataFrame) -> None:
+    import numpy as np
+
+    part = part.sort_values("phi", ascending=False, na_position="last", kind="stable").iloc[:_CANDIDATES]
+    phi = part["phi"].to_numpy(dtype=float)
+    chosen = part["chosen"].to_numpy(dtype=bool)
+    faces = [ACCENT if one else "none" for one in chosen]
+    axes.barh(range(len(part)), np.nan_to_num(phi), color=faces, edgecolor=ACCENT, height=0.7, linewidth=0.9)
+    for i, row in enumerate(part.to_dict("records")):
+        text = f"n = {row['n']:,}" if np.isfinite(phi[i]) else str(row.get("status", "no score"))
+        axes.text(max(float(np.nan_to_num(phi[i])), 0) + 0.02, i, text[:40], va="center", fontsize=7, color=MUTED)
+    axes.set_yticks(range(len(part)), part["candidate"].astype(str).tolist())
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.25)
+    plain(axes)
+    axes.tick_params(labelsize=7)
+
+
+def write_candidates(table: Table, path: Path, title: str = "") -> None:
+    """Draw RMSE and R2 of every candidate zone by zone; the chosen one is filled.
+
+    Parameters
+    ----------
+    table : Table
+        Columns ``zone``, ``model``, ``RMSE``, ``R2`` and ``chosen``.
+    path : Path
+        The PNG file.
+    title : str
+        Above the panels.
+
+    Raises
+    ------
+    SoilqlError
+        The file cannot be written (SQ901).
+    """
+    frame = table.frame
+    zones = list(dict.fromkeys(frame["zone"].astype(str)))[:40]
+    models = list(dict.fromkeys(frame["model"].astype(str)))
+    figure = new_figure(9.0, 1.6 + 0.2 * len(zones) * (len(models) + 0.8))
+    unit = table.units.get("RMSE")
+    for k, (name, label) in enumerate((("RMSE", f"RMSE ({pretty_unit(unit)})" if unit else "RMSE"), ("R2", "R²"))):
+        axes = figure.add_subplot(1, 2, k + 1)
+        _candidates(axes, frame, zones, models, name)
+        axes.set_xlabel(label, fontsize=9, color=INK)
+        if k:
+            axes.set_yticklabels([])
+        else:
+            axes.legend(fontsize=8, frameon=False, ncols=5, loc="lower left", bbox_to_anchor=(0, 1.0), handlelength=1.2)
+    figure.suptitle(title, fontsize=13, color=INK, x=0.02, ha="left")
+    figure.tight_layout()
+    save(figure, path)
+
+
+def _candidates(axes: Axes, frame: pd.DataFrame, zones: list[str], models: list[str], name: str) -> None:
+    import numpy as np
+
+    width = 0.84 / max(1, len(models))
+    for k, model in enumerate(models):
+        colour = PALETTE[k % len(PALETTE)]
+        for z, zone in enumerate(zones):
+            part = frame[(frame["zone"].astype(str) == zone) & (frame["model"].astype(str) == model)]
+            if part.empty:
+                continue
+            value, at = float(part[name].iloc[0]), z - 0.42 + width * (k + 0.5)
+            if not np.isfinite(value):
+                axes.text(0, at, " no score", va="center", fontsize=6, color=MUTED)
+                continue
+            face = colour if bool(part["chosen"].iloc[0]) else "none"
+            axes.barh(at, value, width * 0.86, color=face, edgecolor=colour, label=model if z == 0 else None)
+    axes.set_yticks(range(len(zones)), zones)
+    axes.invert_yaxis()
+    axes.axvline(0, color=MUTED, linewidth=0.6)
+    plain(axes)
