@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from soilql import kinds
 from soilql.context import Resources
@@ -163,3 +164,58 @@ def test_kind_and_columns_are_known_before_it_runs() -> None:
     assert list(found.variables) == ["site", "lat", "lon", "MAT", "signal", "Rs"]
     assert not found.open
     assert found.roles == {"lat": "lat", "lon": "lon", "site": "site"}
+
+
+YEARLY = """
+seed: 5
+grid: {resolution: 10}
+years: [2000, 2001, 2002, 2003]
+constants: {slope: 0.5}
+random:
+  weather: {sd: 2, smooth: 20, per: year, lag1: 0.6}
+  place: {sd: 1}
+variables:
+  MAT: {expr: 20 + place, unit: degC}
+  T: {expr: MAT + slope * (year - 2000) + weather, unit: degC}
+"""
+
+
+def test_a_planet_of_several_years_keeps_what_does_not_change_as_one_map() -> None:
+    data = run_kind("datasets", "simulate", YEARLY).data
+    assert data["MAT"].dims == ("lat", "lon")
+    assert data["T"].dims == ("time", "lat", "lon")
+    assert data["time"].to_numpy().tolist() == [2000, 2001, 2002, 2003]
+    still = run_kind("datasets", "simulate", YEARLY.replace("sd: 2,", "sd: 0,")).data
+    np.testing.assert_allclose(still["T"].isel(time=3) - still["T"].isel(time=0), 1.5)
+    # A year has the same weather whatever years come after it.
+    short = run_kind("datasets", "simulate", YEARLY.replace(", 2002, 2003]", "]")).data
+    np.testing.assert_array_equal(short["T"], data["T"].isel(time=slice(2)))
+    parts = run_kind("datasets", "simulate", YEARLY, resources=Resources(memory=1 << 12, workers=2)).data
+    xr.testing.assert_identical(parts.compute(), data.compute())
+
+
+def test_weather_remembers_the_year_before_as_much_as_it_should() -> None:
+    years = ", ".join(map(str, range(1900, 1960)))
+    text = YEARLY.replace("2000, 2001, 2002, 2003", years).replace("slope: 0.5", "slope: 0").replace("smooth: 20, ", "")
+    weather = run_kind("datasets", "simulate", text).data
+    w = (weather["T"] - weather["MAT"]).to_numpy().reshape(60, -1)
+    assert np.corrcoef(w[1:].ravel(), w[:-1].ravel())[0, 1] == pytest.approx(0.6, abs=0.01)
+    assert w.std() == pytest.approx(2, abs=0.03)
+
+
+def test_sites_see_the_planet_of_their_year_and_some_years_only() -> None:
+    planet = run_kind("datasets", "simulate", YEARLY)
+    text = "seed: 1\non: p\nsites: 50\nyears: [2001, 2003]\nobserved: 0.5\ncolumns: {Rs: {expr: 10 * T}}"
+    table = run_kind("datasets", "simulate", text, {"p": planet})
+    frame = table.frame
+    assert 30 < len(frame) < 70
+    assert set(frame["year"]) == {2001, 2003}
+    for row in frame.head(10).itertuples():
+        here = planet.data.sel(lat=row.lat, lon=row.lon)
+        assert float(here["T"].sel(time=int(row.year))) == row.T
+        assert pytest.approx(10 * row.T) == row.Rs
+        assert float(here["MAT"]) == row.MAT
+    with pytest.raises(SoilqlError, match="SQ708"):
+        run_kind("datasets", "simulate", text.replace("2003", "2013"), {"p": planet})
+    with pytest.raises(SoilqlError, match="SQ714"):
+        run_kind("datasets", "simulate", "seed: 1\non: p\ncolumns: {Rs: {expr: T}}", {"p": planet})

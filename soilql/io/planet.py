@@ -8,7 +8,7 @@ by itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import dask.array
@@ -98,8 +98,11 @@ class Field:
         ndarray, shape (rows, columns)
             The same for a place whatever the other rows and columns are.
         """
-        z = self._smooth(lat, lon) if self.smooth > 0 else self._rough(lat, lon)
-        return self.distribution.of_normal(z)
+        return self.distribution.of_normal(self.normal(lat, lon))
+
+    def normal(self, lat: Array, lon: Array) -> Array:
+        """Return the standard normal field behind the values, shape (rows, columns)."""
+        return self._smooth(lat, lon) if self.smooth > 0 else self._rough(lat, lon)
 
     def _smooth(self, lat: Array, lon: Array) -> Array:
         rng = generator(self.seed, self.name, _SMOOTH)
@@ -128,6 +131,45 @@ class Field:
         rows = da.from_array(lat[:, None], chunks=(chunks[0], 1))
         columns = da.from_array(lon[None, :], chunks=(1, chunks[1]))
         return da.map_blocks(self._block, rows, columns, chunks=chunks, dtype=np.float64, meta=np.empty((0, 0)))
+
+    def _block(self, lat: Array, lon: Array) -> Array:
+        return self.values(lat[:, 0], lon[0])
+
+
+@dataclass(frozen=True)
+class YearlyField:
+    """A random field that is another one each year.
+
+    Attributes
+    ----------
+    field : Field
+        Its distribution in any one year, and how it varies over the planet.
+    years : tuple of int
+        Every year has the same field whatever the other years are, unless `lag1` ties them together.
+    lag1 : float
+        Correlation of the field with that of the year before: AR(1), started in its stationary state.
+    """
+
+    field: Field
+    years: tuple[int, ...]
+    lag1: float = 0.0
+
+    def values(self, lat: Array, lon: Array) -> Array:
+        """Return the field on rows and columns, shape (years, rows, columns); see :meth:`Field.values`."""
+        found = np.empty((len(self.years), lat.size, lon.size))
+        for i, year in enumerate(self.years):
+            fresh = replace(self.field, name=f"{self.field.name} {year}").normal(lat, lon)
+            found[i] = self.lag1 * found[i - 1] + np.sqrt(1 - self.lag1**2) * fresh if i else fresh
+        return self.field.distribution.of_normal(found)
+
+    def lazy(self, lat: Array, lon: Array, chunks: tuple[Any, Any]) -> Any:
+        """Return the field as a dask array over years, rows and columns in the given blocks."""
+        rows = da.from_array(lat[:, None], chunks=(chunks[0], 1))
+        columns = da.from_array(lon[None, :], chunks=(1, chunks[1]))
+        whole = ((len(self.years),), *chunks)
+        return da.map_blocks(
+            self._block, rows, columns, new_axis=0, chunks=whole, dtype=np.float64, meta=np.empty((0, 0, 0))
+        )
 
     def _block(self, lat: Array, lon: Array) -> Array:
         return self.values(lat[:, 0], lon[0])

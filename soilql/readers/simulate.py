@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from soilql.context import Context
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
     from soilql.io.planet import Distribution
 
-VERSION = 1
+VERSION = 2
 STORED = False
 
 _NUMBER = Variable("number")
+_DIMS = ("time", "lat", "lon")
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,15 @@ class Random(Base):
     smooth: float = param(
         0.0, ge=0, unit="degree", doc="length scale over which a field varies; 0: each cell by itself"
     )
-    per: Literal["row", "site", "year"] = param("row", doc="of a table: one number for each row, site or year")
+    per: Literal["row", "site", "year"] = param(
+        "row",
+        doc="of a table: one number for each row, site or year; of a planet: `year`, another field each of its years",
+    )
+    lag1: float = param(0.0, gt=-1, lt=1, doc="of a field for each year: correlation with the field of the year before")
 
     def __post_init__(self) -> None:
+        if self.lag1 and self.per != "year":
+            raise ValueError("`lag1` ties years together: say `per: year`", "lag1")
         if self.low >= self.high:
             raise ValueError("`low` must be below `high`", "low")
 
@@ -93,15 +100,23 @@ class Params(Base):
     where: Filter | None = param(None, doc="cells of the planet where this does not hold are missing")
     sites: int = param(100, ge=1, doc="number of sites, each in a cell of its own, drawn by area")
     cluster: Cluster | None = param(None, doc="make sites gather as observations do; default: all over the land")
-    years: list[int] | None = param(None, doc="years in which every site is observed; default: once, without a year")
+    years: list[int] | None = param(
+        None,
+        doc="years of the planet, whose formulas then see `year`, or in which every site is observed; default: none",
+    )
+    observed: float = param(1.0, gt=0, le=1, doc="share of the sites' years that are observed, drawn at random")
     replicates: int = param(1, ge=1, doc="observations of a site in a year")
     columns: dict[NewName, Made] = param({}, doc="columns of the table, in order; they see the variables of the grid")
 
     def __post_init__(self) -> None:
         if (self.grid is None) == (self.on is None):
             raise ValueError("`simulate` needs either `grid` (a planet) or `on` (sites on one)", "on")
-        if self.grid is not None and (self.columns or self.years or self.cluster):
-            raise ValueError("`columns`, `years` and `cluster` belong to sites, with `on`", "columns")
+        if self.grid is not None and (self.columns or self.cluster):
+            raise ValueError("`columns` and `cluster` belong to sites, with `on`", "columns")
+        if self.years is not None and sorted(set(self.years)) != self.years:
+            raise ValueError("`years` must rise, each of them once", "years")
+        if self.observed < 1 and (self.on is None or not self.years):
+            raise ValueError("`observed` is a share of the years of sites: name `years`", "observed")
         if self.on is not None and (self.variables or self.where is not None):
             raise ValueError("`variables` and `where` belong to a planet, with `grid`", "variables")
         if self.grid is not None and not self.variables:
@@ -110,8 +125,12 @@ class Params(Base):
             raise ValueError(
                 "`smooth` belongs to the fields of a planet; sites have `per: row | site | year`", "random"
             )
-        if self.grid is not None and any(random.per != "row" for random in self.random.values()):
-            raise ValueError("`per` belongs to sites; fields of a planet have `smooth`", "random")
+        allowed = ("row", "year") if self.years else ("row",)
+        if self.grid is not None and any(random.per not in allowed for random in self.random.values()):
+            help = "`year` needs `years`" if not self.years else "fields of a planet are for all years, or `per: year`"
+            raise ValueError(f"`per` belongs to sites; {help}", "random")
+        if self.on is not None and any(random.lag1 for random in self.random.values()):
+            raise ValueError("`lag1` belongs to the fields of a planet with `years`", "random")
 
 
 def produces(params: Params, scope: Scope) -> ValueType:
@@ -162,7 +181,8 @@ def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
     """Yield names that are unknown or there twice."""
     params: Params = block.params
     on_grid = params.grid is not None
-    base = Schema({"lat": _NUMBER, "lon": _NUMBER}) if on_grid else _site_columns(params, scope)
+    place = {"lat": _NUMBER, "lon": _NUMBER} | ({"year": _NUMBER} if params.years else {})
+    base = Schema(place) if on_grid else _site_columns(params, scope)
     names = dict(base.variables)
     section = "variables" if on_grid else "columns"
     for key in ("random", "constants", section):
@@ -199,12 +219,13 @@ def _planet(params: Params, ctx: Context) -> Grid:
 
     from soilql.expr.evaluate import evaluate
     from soilql.io.layers import block_shape
-    from soilql.io.planet import Field, centres
+    from soilql.io.planet import Field, YearlyField, centres
 
     da: Any = dask.array
     assert params.grid is not None
     lat, lon = centres(params.grid.resolution, params.grid.bounds)
-    fields = len(params.random) + len(params.variables) + 2
+    years = np.array(params.years or [], dtype=np.int64)
+    fields = (len(params.random) + len(params.variables) + 2) * max(1, years.size)
     budget = ctx.resources.memory // (8 * ctx.resources.workers)
     rows, columns = block_shape(lat.size, lon.size, 8 * fields, budget, (1, 1))
     whole = da.zeros((lat.size, lon.size), chunks=(rows, columns))
@@ -213,9 +234,12 @@ def _planet(params: Params, ctx: Context) -> Grid:
         "lon": da.from_array(lon[None, :], chunks=(1, columns)),
     }
     env.update({str(name): value for name, value in params.constants.items()})
+    if years.size:
+        env["year"] = da.from_array(years.astype(float)[:, None, None], chunks=-1)
     for name, random in params.random.items():
         field = Field(params.seed, str(name), _distribution(random), random.smooth)
-        env[str(name)] = field.lazy(lat, lon, whole.chunks)
+        yearly = YearlyField(field, tuple(years.tolist()), random.lag1)
+        env[str(name)] = (yearly if random.per == "year" else field).lazy(lat, lon, whole.chunks)
     made: dict[str, Any] = {}
     for name, one in params.variables.items():
         values = evaluate(one.expr, {**env, **made})
@@ -227,24 +251,33 @@ def _planet(params: Params, ctx: Context) -> Grid:
         made = {name: da.where(kept, values, np.nan) for name, values in made.items()}
     units = {str(name): one.unit for name, one in params.variables.items()}
     variables = {
-        name: (("lat", "lon"), values, {} if units[name] is None else {"units": units[name]})
+        name: (_DIMS[-values.ndim :], values, {} if units[name] is None else {"units": units[name]})
         for name, values in made.items()
     }
-    return Grid(xr.Dataset(variables, coords={"lat": lat, "lon": lon}))
+    coords = {"lat": lat, "lon": lon} | ({"time": years} if years.size else {})
+    return Grid(xr.Dataset(variables, coords=coords))
 
 
 def _sites(params: Params, ctx: Context) -> Table:
     import numpy as np
     import pandas as pd
 
+    from soilql.io.planet import Distribution, draw_rows
+
     assert params.on is not None
     grid = ctx.grid(params.on)
-    if set(grid.data.dims) != {"lat", "lon"}:
-        raise ctx.error("SQ714", f"`{params.on}` has more than latitude and longitude", "on", help="take a mean of it")
-    frame = _observed(params, ctx, grid)
+    series = _years_of(params, ctx, grid)
+    frame, yearly = _observed(params, ctx, grid, series)
     years = np.asarray(params.years or [0], dtype=float)
     site, year, replicate = (index.ravel() for index in np.indices((params.sites, years.size, params.replicates)))
+    if params.observed < 1:
+        each = site * years.size + year
+        seen = draw_rows(Distribution("uniform"), params.seed, "observed", each, params.sites * years.size)
+        kept = seen < params.observed
+        site, year, replicate = site[kept], year[kept], replicate[kept]
     rows = frame.iloc[site].reset_index(drop=True)
+    for name, values in yearly.items():
+        rows[name] = values[year, site]
     if params.years:
         rows.insert(3, "year", years[year])
     if params.replicates > 1:
@@ -258,8 +291,26 @@ def _sites(params: Params, ctx: Context) -> Table:
     return Table(rows, units, roles, _notes(rows, made, grid))
 
 
-def _observed(params: Params, ctx: Context, grid: Grid) -> Any:
-    """Return one row a site: its name, place and the grid's variables."""
+def _years_of(params: Params, ctx: Context, grid: Grid) -> Grid:
+    """Return the grid cut to the years in which sites are observed."""
+    from soilql.io.years import years_of
+
+    if "member" in grid.data.dims:
+        raise ctx.error("SQ714", f"`{params.on}` has members", "on", help="take a mean of it")
+    if "time" not in grid.data.dims:
+        return grid
+    if not params.years:
+        help = "name the years in which the sites are observed"
+        raise ctx.error("SQ714", f"`{params.on}` has a value for each year", "on", help=help)
+    have = years_of(grid.data["time"].to_numpy()).tolist()
+    if lacking := [year for year in params.years if year not in have]:
+        shown = ", ".join(map(str, lacking[:5]))
+        raise ctx.error("SQ708", f"`{params.on}` does not have {shown}", "years", help=f"it has {have[0]}-{have[-1]}")
+    return replace(grid, data=grid.data.isel(time=[have.index(year) for year in params.years]))
+
+
+def _observed(params: Params, ctx: Context, grid: Grid, series: Grid) -> tuple[Any, dict[str, Any]]:
+    """Return one row a site: its name, place and the grid's variables; and those of each year, shape (years, sites)."""
     import numpy as np
     import pandas as pd
     import xarray as xr
@@ -267,10 +318,11 @@ def _observed(params: Params, ctx: Context, grid: Grid) -> Any:
     from soilql.gridding import cell_areas
     from soilql.io.planet import draw_sites
 
-    data = grid.data
+    data = series.data
     valid = np.ones(grid.shape, dtype=bool)
     for name in data.data_vars:
-        valid &= np.isfinite(data[name].values)
+        finite = np.isfinite(data[name].values)
+        valid &= finite.all(axis=0) if finite.ndim > 2 else finite
     if int(valid.sum()) < params.sites:
         message = f"`{params.on}` has {int(valid.sum()):,} cells with all variables, fewer than {params.sites:,} sites"
         raise ctx.error("SQ707", message, "sites", help="ask for fewer sites, or make the grid finer")
@@ -281,7 +333,10 @@ def _observed(params: Params, ctx: Context, grid: Grid) -> Any:
     width = len(str(params.sites))
     labels = np.array([f"S{i:0{width}d}" for i in range(1, params.sites + 1)], dtype=object)
     place = {"site": labels, "lat": lat[rows], "lon": lon[columns]}
-    return pd.DataFrame({**place, **{str(name): found[name].values for name in data.data_vars}})
+    named = {str(name): found[name] for name in data.data_vars}
+    static = {name: one.values for name, one in named.items() if "time" not in one.dims}
+    yearly = {name: one.transpose("time", "row").values for name, one in named.items() if "time" in one.dims}
+    return pd.DataFrame({**place, **static}), yearly
 
 
 def _formulas(
