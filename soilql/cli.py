@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from soilql.reporting import Outcome
 if TYPE_CHECKING:
     from soilql.lint_files import Choice
     from soilql.spec import Spec
+    from soilql.study.values import Places
 
 CLEAN, FINDINGS, USAGE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -115,6 +117,8 @@ def _parser() -> argparse.ArgumentParser:
         "explain", _explain, "explain a code, kind, section or function, or a model", "model qrf in study.yaml"
     )
     explain.add_argument("topic", nargs="+", metavar="TOPIC", help="a topic, or: model NAME in SPEC")
+    lsp = command("lsp", _lsp, "serve an editor: findings, completion, hover, rename as one types", "--stdio")
+    lsp.add_argument("--stdio", action="store_true", help="over the standard input and output, as it does anyway")
     return parser
 
 
@@ -132,6 +136,10 @@ def _lint_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--diff", action="store_true", help="show these edits instead of making them")
     parser.add_argument("--stdin-filename", default="<stdin>", metavar="NAME", help="what the standard input is called")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    data = parser.add_argument_group("the data")
+    data.add_argument("--data", action="store_true", help="look at the data too; nothing is fitted")
+    data.add_argument("--fetch", action="store_true", help="and download what is not on this machine")
+    _add_resources(data)
 
 
 def _add_set(parser: argparse.ArgumentParser) -> None:
@@ -140,6 +148,10 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
 
 def _add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default runs/SPEC)")
+    _add_resources(parser)
+
+
+def _add_resources(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--store",
         type=Path,
@@ -172,7 +184,14 @@ def _workers(text: str) -> int:
 # --- commands about the text of specs ---------------------------------------------------------------------------------
 
 
+def _collect_seldom() -> None:
+    """Let the garbage collector look less often: the trees of a long text are many objects, with no cycles in them."""
+    gc.set_threshold(50_000, 20, 100)
+
+
 def _lint(options: argparse.Namespace) -> int:
+    if not options.data:
+        _collect_seldom()
     from soilql.inputs import parse_settings
     from soilql.lint_command import Request, lint_command
     from soilql.reporting.text import wants_colour
@@ -186,8 +205,23 @@ def _lint(options: argparse.Namespace) -> int:
         options.diff,
         options.stdin_filename,
         wants_colour(sys.stderr, options.color),
+        _data_places(options),
     )
     return _print(lint_command(request, sys.stdin.buffer.read))
+
+
+def _data_places(options: argparse.Namespace) -> Places | None:
+    """Return where the data are looked at from; None where they are not looked at."""
+    if not options.data:
+        if options.fetch:
+            raise SoilqlError(
+                Diagnostic("SQ142", "`--fetch` downloads what `--data` is to look at", help="add `--data`")
+            )
+        return None
+    from soilql.context import Resources
+    from soilql.study.values import Places
+
+    return Places(options.store, Resources(options.memory, options.workers), options.fetch)
 
 
 def _choice(options: argparse.Namespace) -> Choice:
@@ -200,12 +234,14 @@ def _choice(options: argparse.Namespace) -> Choice:
 
 
 def _fmt(options: argparse.Namespace) -> int:
+    _collect_seldom()
     from soilql.surface_commands import format_command
 
     return _print(format_command(options.paths, sys.stdin.buffer.read, check=options.check, diff=options.diff))
 
 
 def _convert(options: argparse.Namespace) -> int:
+    _collect_seldom()
     from soilql.surface_commands import convert_command
 
     return _print(convert_command(options.source, options.target, force=options.force))
@@ -338,6 +374,17 @@ def _explain(options: argparse.Namespace) -> int:
 
             print(explain(" ".join(words)))
     return CLEAN
+
+
+def _lsp(options: argparse.Namespace) -> int:
+    from importlib.util import find_spec
+
+    if find_spec("pygls") is None:
+        print("soilql lsp needs pygls: pip install 'soilql[lsp]'", file=sys.stderr)
+        return USAGE
+    from soilql.lsp.server import serve
+
+    return serve()
 
 
 def _model_text(name: str, path: str) -> str:

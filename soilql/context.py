@@ -58,6 +58,8 @@ class Context:
         For each model referred to: ``refit(rows) -> Fitted`` fits it anew on those rows of its training table.
     trainings : mapping of str to callable
         For each model referred to: ``training() -> Table``, the table it is fitted to.
+    whole : callable or None
+        While a model is fitted anew to some rows: ``whole() -> Fitted``, the model as it is fitted to all of them.
     """
 
     block: Block
@@ -68,6 +70,7 @@ class Context:
     progress: Callable[[int, int], None] = _no_progress
     refits: Mapping[str, Callable[[np.ndarray[Any, Any]], Fitted]] = field(default_factory=dict)
     trainings: Mapping[str, Callable[[], Table]] = field(default_factory=dict)
+    whole: Callable[[], Fitted] | None = None
 
     def table(self, ref: Ref) -> Table:
         """Return the table a reference names."""

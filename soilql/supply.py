@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 
+#: Folds whose fits are kept while several models are tested on them.
+_FOLDS = 16
+
+
 class InputFailedError(Exception):
     """A node that is made when needed could not be made.
 
@@ -108,7 +112,7 @@ class Supply:
             if node.key in self._store.damages:
                 self._message(f"the stored `{node.name}` is damaged and made anew: {self._store.damages[node.key]}")
             with self._store.scratch() as scratch:
-                value = self._run(node, _View(self, {}), scratch, progress)
+                value = self._run(node, _View(self, {}, node.name), scratch, progress)
                 self._store.put(
                     node.key, value, node.parts, node.value_type, node.kind, progress, resources=self._resources
                 )
@@ -158,10 +162,16 @@ class Supply:
                     return other if wanted is ValueType.TABLE else self.training(other)
         raise TypeError(f"the model `{name}` refers to no table")
 
+    def feeds_a_model(self, name: str, apart_from: str | None) -> bool:
+        """Return whether a model is part of another one."""
+        others = (node for node in self._nodes.values() if node.value_type is ValueType.MODEL)
+        return any(name in other.inputs and other.name != apart_from for other in others)
+
     def run_under(self, name: str, view: _View) -> Value:
         """Make a node from the inputs of a view; the value is not stored."""
         scratch = Path(tempfile.mkdtemp(prefix="refit-", dir=self._scratch()))
-        return self._run(self._nodes[name], view, scratch, lambda done, total: None)
+        whole: Any = partial(self.get, name) if self._nodes[name].value_type is ValueType.MODEL else None
+        return self._run(self._nodes[name], view, scratch, lambda done, total: None, whole)
 
     def _load(self, node: Node) -> Value:
         if not node.kind.stored:
@@ -195,7 +205,14 @@ class Supply:
             self._scratch_folder = self._open.enter_context(self._store.scratch())
         return self._scratch_folder
 
-    def _run(self, node: Node, view: _View, scratch: Path, progress: Progress) -> Value:
+    def _run(
+        self,
+        node: Node,
+        view: _View,
+        scratch: Path,
+        progress: Progress,
+        whole: Callable[[], Fitted] | None = None,
+    ) -> Value:
         models = self.models_above(node.name)
         context = Context(
             node.block,
@@ -206,6 +223,7 @@ class Supply:
             progress,
             {name: partial(view.refit, name) for name in models},
             {name: partial(view.training_table, name) for name in models},
+            whole,
         )
         with _threads(self._resources.workers):
             return node.kind.run(node.block.params, context)
@@ -218,10 +236,13 @@ class _View:
     the given rows alone, so that nothing of the rows held out leaks into it.
     """
 
-    def __init__(self, supply: Supply, replaced: Mapping[str, Value]) -> None:
+    def __init__(self, supply: Supply, replaced: Mapping[str, Value], node: str | None = None) -> None:
         self._supply = supply
         self._replaced = replaced
+        self._node = node
         self._made: dict[str, Value] = {}
+        # Candidates whose drivers one model selects share its fit to the rows of a fold.
+        self._cuts: dict[tuple[str, bytes], _View] = {}
 
     def value(self, name: str) -> Value:
         """Return the value of a node under this view."""
@@ -241,8 +262,16 @@ class _View:
 
     def refit(self, model: str, rows: np.ndarray[Any, Any]) -> Fitted:
         """Fit a model anew on some rows of its training table."""
-        cut = {self._supply.training(model): self.training_table(model).rows(rows)}
-        fitted: Any = self._supply.run_under(model, _View(self._supply, {**self._replaced, **cut}))
+        table = self._supply.training(model)
+        key = table, rows.tobytes()
+        view = self._cuts.pop(key, None)
+        if view is None:
+            view = _View(self._supply, {**self._replaced, table: self.training_table(model).rows(rows)}, self._node)
+        self._cuts[key] = view
+        if len(self._cuts) > _FOLDS:
+            del self._cuts[next(iter(self._cuts))]
+        shared = self._supply.feeds_a_model(model, apart_from=self._node)
+        fitted: Any = view.value(model) if shared else self._supply.run_under(model, view)
         return fitted  # type: ignore[no-any-return]
 
 

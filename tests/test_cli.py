@@ -17,7 +17,7 @@ from soilql.cli import main
 
 ROOT = Path(__file__).parent.parent
 CASES = Path(__file__).parent / "lint"
-COMMANDS = ["lint", "fmt", "convert", "render", "lock", "plan", "run", "audit", "data", "schema", "explain"]
+COMMANDS = ["lint", "fmt", "convert", "render", "lock", "plan", "run", "audit", "data", "schema", "explain", "lsp"]
 
 SOUND = """\
 soilql: 1

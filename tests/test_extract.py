@@ -128,6 +128,65 @@ def test_years_pick_the_time_of_a_grid() -> None:
     assert match_times(np.array(["2001-07", "2002-07"], "datetime64[ns]"), np.array([2002.0])).tolist() == [1]
 
 
+def with_years(*years: int, **more: Any) -> Grid:
+    values = np.array(years, float)[:, None, None] + np.zeros((1, 18, 36))
+    return Grid(grid(**more).data.assign(y=(("time", "lat", "lon"), values)).assign_coords(time=list(years)).chunk())
+
+
+def test_static_variables_hold_in_every_year() -> None:
+    sites = table([5.0, 5.0], [5.0, 5.0], year=[2001, 1999])
+    found = extract(sites, Grid(with_years(2001, 2002).data.rename(y="z")), yaml="drop_outside: false").frame
+    np.testing.assert_array_equal(found["z"], [2001, np.nan])
+    assert np.isfinite(found["a"]).all()
+    assert found["status"].tolist() == ["ok", "outside time"]
+
+
+def test_rows_of_other_years_are_dropped_kept_or_given_the_nearest() -> None:
+    sites = table([5.0] * 4, [5.0] * 4, year=[2001.5, 1999.0, 2006.0, np.nan])
+    maps = Grid(with_years(2001, 2003, 2004).data.rename(y="z"))
+    assert extract(sites, maps).frame["z"].tolist() == [2001]
+    nearest = extract(sites, maps, yaml="outside_years: nearest")
+    assert nearest.frame["z"].tolist() == [2001, 2001, 2004]
+    assert nearest.notes[0].message == (
+        "2 rows of `s` took the map of another year of `g0`: 1999 from 2001, 2006 from 2004"
+    )
+    between = extract(table([5.0], [5.0], year=[2002]), maps, yaml="outside_years: nearest")
+    assert between.frame["z"].tolist() == [2001]  # of two as near the earlier one
+    kept = extract(sites, maps, yaml="outside_years: keep")
+    np.testing.assert_array_equal(kept.frame["z"], [2001, np.nan, np.nan, np.nan])
+    assert kept.notes[-1].message == "3 rows of `s` are of years without a map and were kept with missing values"
+
+
+def test_bilinear_values_of_a_year() -> None:
+    slope = LAT[:, None] + LON[None, :] / 1000
+    values = np.array([1.0, 10.0])[:, None, None] * slope[None]
+    maps = Grid(xr.Dataset({"z": (("time", "lat", "lon"), values)}, {"time": [2001, 2002], "lat": LAT, "lon": LON}))
+    found = extract(table([12.0, 12.0], [17.0, 17.0], year=[2002, 2001]), maps, yaml="method: bilinear").frame
+    np.testing.assert_allclose(found["z"], [120.17, 12.017])
+
+
+def test_grids_with_years_of_their_own_and_dates_as_times() -> None:
+    first, second = (
+        Grid(with_years(*y).data[["y"]].rename(y=n)) for y, n in (((2001, 2002), "p"), ((2002, 2003), "q"))
+    )
+    sites = table([5.0] * 3, [5.0] * 3, year=pd.to_datetime(["2001-07-01", "2002-12-31", "2003-01-01"]))
+    found = extract(sites, first, second, grid(), yaml="outside_years: nearest").frame
+    assert found["p"].tolist() == [2001, 2002, 2002]
+    assert found["q"].tolist() == [2002, 2002, 2003]
+    assert found["a"].nunique() == 1
+
+
+def test_several_times_a_year_name_the_way_out() -> None:
+    months = Grid(
+        with_years(2001, 2002).data.rename(y="z").assign_coords(time=np.array(["2001-01", "2001-02"], "datetime64[ns]"))
+    )
+    with pytest.raises(SoilqlError) as caught:
+        extract(table([5.0], [5.0], year=[2001.0]), months)
+    assert caught.value.diagnostics[0].help == (
+        "bring it to years first: `kind: resample`, `of: g0`, `time: {every: year}`"
+    )
+
+
 def test_the_result_does_not_depend_on_blocks_or_the_order_of_rows() -> None:
     rng = np.random.default_rng(3)
     lat, lon = rng.uniform(-90, 90, 50), rng.uniform(-180, 180, 50)

@@ -22,7 +22,7 @@ NAMES = ("TEM", "PRE", "SPEI", "TC", "SV", "BG")
 
 def grid(years: Any = YEARS, **variables: Any) -> Grid:
     shape = next(iter(variables.values())).shape
-    lat, lon = 60 - 10.0 * np.arange(shape[1]), 10.0 * np.arange(shape[2])
+    lat, lon = 60 - min(10.0, 120 / shape[1]) * np.arange(shape[1]), 10.0 * np.arange(shape[2])
     data = {name: (("time", "lat", "lon"), np.asarray(values, float)) for name, values in variables.items()}
     return Grid(xr.Dataset(data, {"time": years, "lat": lat, "lon": lon}))
 

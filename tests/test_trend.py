@@ -25,7 +25,7 @@ UNIT = "g C m-2 yr-1"
 def grid(values: Any, years: Any = YEARS, unit: str | None = UNIT, **more: Any) -> Grid:
     values = np.asarray(values, float)
     rows, columns = values.shape[1:]
-    lat = 60 - 10.0 * np.arange(rows)
+    lat = 60 - min(10.0, 120 / rows) * np.arange(rows)
     lon = 10.0 * np.arange(columns)
     attrs = {} if unit is None else {"units": unit}
     return Grid(

@@ -40,6 +40,8 @@ class Node:
     @property
     def children(self) -> tuple[Node, ...]:
         """The nodes below this one, in source order."""
+        if not self._below:
+            return ()
         below: list[Node] = []
         for name in self._below:
             value = getattr(self, name)

@@ -114,6 +114,31 @@ _TABLE = (
         "annual heterotrophic from annual total respiration, g C m-2 yr-1, by a published equation, within 0 and Rs",
         choices=((1, RH_EQUATIONS),),
     ),
+    Function(
+        "ndvi",
+        ("number",),
+        2,
+        2,
+        "number",
+        "vegetation index (nir - red)/(nir + red) of reflectances nir, red, doi:10.1016/0034-4257(79)90013-0",
+    ),
+    Function(
+        "evi",
+        ("number",),
+        3,
+        3,
+        "number",
+        "enhanced vegetation index 2.5 (nir - red)/(nir + 6 red - 7.5 blue + 1) of reflectances from 0 to 1 nir, red, "
+        "blue, doi:10.1016/S0034-4257(02)00096-2",
+    ),
+    Function(
+        "lswi",
+        ("number",),
+        2,
+        2,
+        "number",
+        "surface water index (nir - swir)/(nir + swir) of reflectances nir, swir, doi:10.1016/j.rse.2004.03.010",
+    ),
     Function("C", ("any",), 1, 1, "any", "the column as a factor, in a linear formula", formula_only=True),
     Function("I", ("number",), 1, 1, "number", "arithmetic as it stands, in a formula", formula_only=True),
 )

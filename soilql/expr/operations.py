@@ -242,6 +242,15 @@ def _rh_from_rs(node: Node, rs: Value, equation: Value) -> Value:
     return rh_from_rs(as_number(rs), as_text(equation))
 
 
+def _index(name: str) -> Callable[..., Value]:
+    def compute(node: Node, *values: Value) -> Value:
+        from soilql.stats import vegetation
+
+        return getattr(vegetation, name)(*map(as_number, values))
+
+    return compute
+
+
 def _folded(function: Callable[[Any, Any], Any]) -> Callable[..., Value]:
     return lambda node, *values: reduce(function, map(as_number, values))
 
@@ -271,6 +280,7 @@ OPERATIONS: dict[Any, Callable[..., Value]] = {
     "endswith": _textual(str.endswith, bool, False),
     "contains": _textual(operator.contains, bool, False),
     "rh_from_rs": _rh_from_rs,
+    **{name: _index(name) for name in ("ndvi", "evi", "lswi")},
     "C": lambda node, value: value,
     "I": _numeric(lambda x: x),
 }

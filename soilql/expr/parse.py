@@ -127,20 +127,29 @@ def _parse(text: str, locate: Locate | None, formula: bool) -> Expression:
         what = "formula" if formula else "expression"
         raise SoilqlError(Diagnostic("SQ110", f"empty {what}", locate(0, len(text))))
     findings = Findings(locate)
-    scan = Scan(text, _lark().lex(text), formula, findings)
+    scan = Scan(text, _lexer().lex(text), formula, findings)
     root = None if scan.too_deep else run_parser(_lark(), scan)
     if findings.found or root is None:
         raise SoilqlError(sorted(findings.found, key=Diagnostic.sort_key))
     return Expression(text, root, locate)
 
 
+def _grammar() -> str:
+    return Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def _lexer() -> Lark:
+    """Return what cuts a text into tokens; a parser would make its lexer anew for every text."""
+    return Lark(_grammar(), parser=None, lexer="basic")
+
+
 @lru_cache(maxsize=1)
 def _lark() -> Lark:
-    grammar = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
     # lark's hints ask for its own base classes, but it only looks methods up by name.
     builder: Any = _Builder()
     keep: Any = KeepForeign()
-    return Lark(grammar, parser="lalr", lexer="basic", maybe_placeholders=False, transformer=builder, postlex=keep)
+    return Lark(_grammar(), parser="lalr", lexer="basic", maybe_placeholders=False, transformer=builder, postlex=keep)
 
 
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}

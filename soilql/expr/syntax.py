@@ -61,7 +61,8 @@ class Findings:
 
 
 def _shown(token: str) -> str:
-    text = token if len(token) <= 24 else token[:21] + "..."
+    text = " ".join(token.split()) or token
+    text = text if len(text) <= 24 else text[:21] + "..."
     return f"`{text}`" if "`" not in text else text
 
 
@@ -128,7 +129,9 @@ class Scan:
         elif kind == "UNKNOWN":
             power = _SUPERSCRIPTS.get(token)
             edit = None if power is None else (str(token), power)
-            self._drop("SQ110", f"{_shown(token)} has no meaning here", token, "", _UNKNOWN_HELP.get(token, ""), edit)
+            seen = _shown(token) if token.isprintable() else f"the character U+{ord(token):04X}, which is not seen,"
+            help = _UNKNOWN_HELP.get(token, "" if token.isprintable() else "delete it")
+            self._drop("SQ110", f"{seen} has no meaning here", token, "", help, edit)
         elif kind == "TILDE":
             self._tilde(token)
         elif kind == "BAR":

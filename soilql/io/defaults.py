@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from soilql import registry
 from soilql.errors import Diagnostic, SoilqlError, Span
+from soilql.io.grid_params import Cells, Long
 from soilql.kinds import Block, Schema, Variable
 from soilql.params import DataSource
 from soilql.registry import Entry
+from soilql.units import UnitError, parse_unit
 
 
 def entries(sources: Sequence[DataSource]) -> dict[str, Entry]:
@@ -47,6 +50,22 @@ def units(sources: Sequence[DataSource]) -> dict[str, str]:
     return found
 
 
+def unit_in_name(column: str) -> str | None:
+    """Return the unit that a column's name ends with in brackets; None where it ends otherwise.
+
+    Examples
+    --------
+    >>> unit_in_name("T (degC)"), unit_in_name("Rs [g C m-2 yr-1]"), unit_in_name("T (mean)")
+    ('degC', 'g C m-2 yr-1', None)
+    """
+    match = re.search(r"[(\[]([^()\[\]]*[a-zA-Z%][^()\[\]]*)[)\]]\s*$", column)
+    try:
+        parse_unit(match[1] if match else "")
+    except UnitError:
+        return None
+    return match[1].strip() if match else None
+
+
 def known_columns(sources: Sequence[DataSource], kind: str) -> Schema:
     """Return the columns that the registry lists; open where a source is the user's own or of another kind."""
     listed = {name: entry for name, entry in entries(sources).items() if entry.kind == kind}
@@ -71,7 +90,44 @@ def check_sources(block: Block, sources: Sequence[DataSource], kind: str) -> Ite
             continue
         if entry.kind != kind:
             message = f"`{source.registry}` holds a {entry.kind}, not a {kind}"
-            yield Diagnostic("SQ211", message, span, help=f"write `kind: {entry.kind}`")
+            is_recipe = entry.kind == "recipe"
+            help = "name it under `use`, with an alias" if is_recipe else f"write `kind: {entry.kind}`"
+            yield Diagnostic("SQ211", message, span, help=help)
+        elif not entry.files:
+            message = f"`{source.registry}` is a product whose files you have to get yourself, at {entry.homepage}"
+            help = f"name your files as `source`, and `product: registry:{source.registry}` beside them"
+            yield Diagnostic("SQ211", message, span, help=help)
+
+
+def check_product(block: Block, product: DataSource, kind: str) -> Iterable[Diagnostic]:
+    """Yield what is wrong with the product that the user's own files are of."""
+    span = block.span("product")
+    try:
+        entry = registry.find(str(product.registry))
+    except SoilqlError as error:
+        yield from (Diagnostic(d.code, d.message, span, d.label, d.help) for d in error.diagnostics)
+        return
+    if entry.kind != kind:
+        message = f"`{product.registry}` holds a {entry.kind}, not a {kind}"
+        yield Diagnostic("SQ211", message, span, help=f"write `kind: {entry.kind}`")
+
+
+def layer_names(product: DataSource) -> list[str]:
+    """Return the variables of a product, and the layers and flags behind them."""
+    found: dict[str, None] = {}
+    for entry in entries([product]).values():
+        for name, item in entry.reader.get("variables", {}).items():
+            flags = [str(quality["flag"]) for quality in item.get("qc", ())]
+            found |= dict.fromkeys([str(name), str(item.get("from", name)), *flags])
+    return list(found)
+
+
+def cells(listed: Mapping[str, Any]) -> Cells:
+    """Return how a table of cells is read, as the registry has it."""
+    found = dict(listed["table"])
+    if "long" in found:
+        found["long"] = Long(**found["long"])
+    return Cells(**found)
 
 
 def key_extra(sources: Sequence[DataSource]) -> Any:

@@ -78,6 +78,8 @@ class Columns(Mapping[str, Array]):
         """Return a column as numbers where every value is one, else as texts (or truth values, if so stored)."""
         if self._types.get(name) == "text":
             return cells.texts(self._codes)
+        if cells.is_dates:
+            return cells.dates()
         if not cells.is_text and str(cells.stored.type) == "bool":
             return cells.truths(self._codes)[0]
         values, bad = cells.numbers(self._codes)

@@ -6,15 +6,16 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from soilql.errors import Diagnostic, SoilqlError, Span
-from soilql.io.axes import latitude_axis, longitude_axis
+from soilql.io.axes import Axis, latitude_axis, longitude_axis
 from soilql.io.layers import Array, Layer, Opened, Range, unreadable
+from soilql.io.warp import Method, Reprojection, target_axes
 
 # `catch_warnings` changes the filters of the whole process, so that one thread at a time may open a file.
 _OPENING = threading.Lock()
@@ -50,8 +51,41 @@ class ReadBand:
             return np.asarray(raster.read(self.band, window=(rows, columns)))
 
 
+@dataclass(frozen=True)
+class ReadBands:
+    """Reads windows of all bands, which are the steps of a series."""
+
+    path: Path
+    span: Span | None = None
+
+    def __call__(self, times: Range | None, rows: Range, columns: Range) -> Array:
+        assert times is not None
+        with _opened(self.path, self.span) as raster:
+            return np.asarray(raster.read(list(range(times[0] + 1, times[1] + 1)), window=(rows, columns)))
+
+
+@dataclass(frozen=True)
+class Target:
+    """How rasters in a projection are brought to longitude and latitude.
+
+    Attributes
+    ----------
+    resolution : float
+        Of the cells (degrees).
+    method : {"nearest", "bilinear", "average", "mode"}
+    """
+
+    resolution: float
+    method: Method = "nearest"
+
+
 def open_raster(
-    path: Path, crs: str | None = None, bounds: Sequence[float] | None = None, span: Span | None = None
+    path: Path,
+    crs: str | None = None,
+    bounds: Sequence[float] | None = None,
+    span: Span | None = None,
+    target: Target | None = None,
+    bands_are_times: bool = False,
 ) -> Opened:
     """Return the bands of a raster without reading them.
 
@@ -64,6 +98,10 @@ def open_raster(
         West, south, east and north edge in degrees, where the file does not say.
     span : Span, optional
         Where the spec names the file.
+    target : Target, optional
+        How a raster in a projection is read; without it such a raster is refused.
+    bands_are_times : bool
+        Whether the bands are the steps of one series: one layer, whose labels are the descriptions of the bands.
 
     Returns
     -------
@@ -76,30 +114,78 @@ def open_raster(
         grids, SQ723 for impossible axes.
     """
     with _opened(path, span) as raster:
-        found = _geographic_crs(raster, crs, path, span)
-        lat, lon = _centres(raster, bounds, path, span)
-        axes = latitude_axis(lat, path.name, span), longitude_axis(lon, path.name, span)
-        layers = []
-        for i, kind in enumerate(raster.dtypes):
-            tag = raster.nodatavals[i]
-            default = path.stem if raster.count == 1 else f"{path.stem}_{i + 1}"
-            layers.append(
-                Layer(
-                    raster.descriptions[i] or default,
-                    path,
-                    *axes,
-                    ReadBand(path, i + 1, span),
-                    np.dtype(kind),
-                    unit=raster.units[i] or None,
-                    band=i + 1,
-                    missing=() if tag is None or np.isnan(tag) else (float(tag),),
-                    scale=float(raster.scales[i]),
-                    offset=float(raster.offsets[i]),
-                    block=(int(raster.block_shapes[i][0]), int(raster.block_shapes[i][1])),
-                    crs=found,
-                )
-            )
-        return Opened(tuple(layers))
+        _refuse_packed(raster, path, span)
+        if target is not None and raster.crs is not None and raster.crs.is_projected:
+            lat_lon, warp = _reprojected(raster, target, path, span)
+            axes = latitude_axis(lat_lon[0], path.name, span), longitude_axis(lat_lon[1], path.name, span)
+            found = "EPSG:4326"
+        else:
+            found, warp = _geographic_crs(raster, crs, path, span), None
+            lat, lon = _centres(raster, bounds, path, span)
+            axes = latitude_axis(lat, path.name, span), longitude_axis(lon, path.name, span)
+        if bands_are_times:
+            return Opened((_series(raster, path, axes, found, warp, span),))
+        return Opened(tuple(_band(raster, i, path, axes, found, warp, span) for i in range(raster.count)))
+
+
+def _band(
+    raster: Any, i: int, path: Path, axes: tuple[Axis, Axis], crs: str, warp: Reprojection | None, span: Span | None
+) -> Layer:
+    tag = raster.nodatavals[i]
+    default = path.stem if raster.count == 1 else f"{path.stem}_{i + 1}"
+    return Layer(
+        raster.descriptions[i] or default,
+        path,
+        *axes,
+        ReadBand(path, i + 1, span),
+        np.dtype(raster.dtypes[i]),
+        unit=raster.units[i] or None,
+        band=i + 1,
+        missing=() if tag is None or np.isnan(tag) else (float(tag),),
+        scale=float(raster.scales[i]),
+        offset=float(raster.offsets[i]),
+        block=(1, 1) if warp else (int(raster.block_shapes[i][0]), int(raster.block_shapes[i][1])),
+        crs=crs,
+        warp=warp,
+    )
+
+
+def _series(
+    raster: Any, path: Path, axes: tuple[Axis, Axis], crs: str, warp: Reprojection | None, span: Span | None
+) -> Layer:
+    """Return the bands as one layer over time; bands that are packed differently cannot be one."""
+    first = _band(raster, 0, path, axes, crs, warp, span)
+    for i in range(1, raster.count):
+        other = _band(raster, i, path, axes, crs, warp, span)
+        if (other.dtype, other.missing, other.scale, other.offset) != (
+            first.dtype, first.missing, first.scale, first.offset,
+        ):  # fmt: skip
+            message = f"bands 1 and {i + 1} of `{path.name}` differ in type, scale or code for missing values"
+            raise SoilqlError(Diagnostic("SQ708", message, span, help="they cannot be steps of one series"))
+    named = [str(text or "") for text in raster.descriptions]
+    labels = np.array(named, dtype=object) if all(named) else np.arange(raster.count)
+    return replace(first, name=path.stem, read=ReadBands(path, span), leading="time", steps=labels)
+
+
+def _refuse_packed(raster: Any, path: Path, span: Span | None) -> None:
+    """Refuse a file that only holds others, such as the grids of an HDF-EOS file."""
+    if raster.count:
+        return
+    inside = [str(name).rpartition(":")[2] for name in raster.subdatasets]
+    message = f"`{path.name}` has no band of its own" + (f", but holds {', '.join(inside[:8])}" if inside else "")
+    help = f"take one out: gdal_translate '{raster.subdatasets[0]}' out.tif" if inside else "is it a raster?"
+    raise SoilqlError(Diagnostic("SQ702", message, span, help=help))
+
+
+def _reprojected(
+    raster: Any, target: Target, path: Path, span: Span | None
+) -> tuple[tuple[Array, Array], Reprojection]:
+    place = (raster.crs.to_wkt(), raster.transform, raster.height, raster.width)
+    centres = target_axes(*place, target.resolution)
+    if not centres[0].size:
+        message = f"no cell of `{path.name}` lies on the globe"
+        raise SoilqlError(Diagnostic("SQ705", message, span, help="leave the file out, or mend its georeference"))
+    return centres, Reprojection(*place, centres, target.resolution, target.method)
 
 
 def _geographic_crs(raster: Any, given: str | None, path: Path, span: Span | None) -> str:
@@ -141,7 +227,8 @@ def geographic(given: str | None, path: Path, span: Span | None) -> str:
 def projected(path: Path, crs: str, span: Span | None) -> SoilqlError:
     """Return the error for a grid whose axes are not degrees."""
     message = f"`{path.name}` is in the projection {crs}; grids have axes of longitude and latitude"
-    help = f"reproject it first, such as `gdalwarp -t_srs EPSG:4326 {path.name} out.tif`"
+    help = "say how a raster is brought there: `reproject: {resolution: 0.05, method: average}`, or do it first: "
+    help += f"gdalwarp -t_srs EPSG:4326 {path.name} out.tif"
     return SoilqlError(Diagnostic("SQ722", message, span, help=help))
 
 

@@ -1,7 +1,8 @@
-"""Layers of gridded files: what is known of each without reading its data, and lazy arrays in the project's order."""
+"""Layers of gridded files: what is known of each without reading its data, and how they are found by name."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +26,86 @@ class ReadWindow(Protocol):
         ...
 
 
+class Warp(Protocol):
+    """Brings values from the projection of a file to longitude and latitude."""
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """What tells where the file lies: its projection, its place in it and its size."""
+        ...
+
+    def source_window(self, rows: Range, columns: Range) -> tuple[Range, Range] | None:
+        """Return the rows and columns of the file that a window of the result needs; None where it has none."""
+        ...
+
+    def onto(self, values: Array, source: tuple[Range, Range], rows: Range, columns: Range, categorical: bool) -> Array:
+        """Return values of a window of the file, shape ``(..., rows, columns)``, on a window of the result."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Flag:
+    """A layer of quality flags, and which of its numbers keep a value.
+
+    Attributes
+    ----------
+    layer : Layer
+        On the grid of the values.
+    first, last : int
+        Bits of the field, counted from the right from 0, both included.
+    values : tuple of int
+        Values of the field that keep a value.
+    """
+
+    layer: Layer
+    first: int
+    last: int
+    values: tuple[int, ...]
+
+    def keeps(self, stored: Array) -> Array:
+        """Return where flags as stored keep a value.
+
+        Examples
+        --------
+        >>> layer: Any = None
+        >>> Flag(layer, 0, 1, (0, 1)).keeps(np.array([0b0001, 0b1100, 0b0110], "uint8")).tolist()
+        [True, True, False]
+        """
+        known = np.isfinite(stored) if stored.dtype.kind == "f" else np.ones(stored.shape, dtype=bool)
+        numbers = np.where(known, stored, 0).astype(np.int64)
+        field = (numbers >> self.first) & ((1 << (self.last - self.first + 1)) - 1)
+        return np.asarray(known & np.isin(field, self.values))
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Where a layer lies in a larger one.
+
+    Attributes
+    ----------
+    layer : Layer
+        Of one file.
+    step : int
+        Position of its first step among those of the whole.
+    row, column : int
+        Position of its north-western cell.
+    first : int
+        Its first step that is used.
+    count : int
+        Number of its steps that are used; a layer without time has one.
+    """
+
+    layer: Layer
+    step: int
+    row: int = 0
+    column: int = 0
+    first: int = 0
+    count: int = 1
+
+
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One variable of one file.
+    """One variable of one file, or of several put together.
 
     Attributes
     ----------
@@ -57,6 +135,18 @@ class Layer:
         Rows and columns that the file stores together.
     crs : str or None
         Coordinate reference system, None where the file has none.
+    label : datetime64, number or None
+        The label of a time axis with one step, which is no dimension of the layer.
+    calendar : str or None
+        Length of the steps, such as ``month``, where it is known.
+    warp : Warp or None
+        Where the file is in a projection; the axes are then those of the result.
+    flags : tuple of Flag
+        What decides whether a value counts; all have to keep it.
+    parts : tuple of Part
+        Layers of single files that this one is put together from; none for the layer of one file.
+    notes : tuple of Note
+        Gaps in time and space.
     """
 
     name: str
@@ -74,6 +164,12 @@ class Layer:
     steps: Array | None = None
     block: tuple[int, int] = (1, 1)
     crs: str | None = None
+    label: Any = None
+    calendar: str | None = None
+    warp: Warp | None = None
+    flags: tuple[Flag, ...] = ()
+    parts: tuple[Part, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -86,6 +182,13 @@ class Layer:
         """Name that tells it from layers of the same name in other files."""
         return f"{self.path.stem}:{self.name}"
 
+    @property
+    def leaves(self) -> tuple[Layer, ...]:
+        """The layers of single files that it is made of, those of flags included."""
+        if self.parts:
+            return tuple(leaf for part in self.parts for leaf in part.layer.leaves)
+        return (self, *(flag.layer for flag in self.flags))
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -93,104 +196,6 @@ class Opened:
 
     layers: tuple[Layer, ...]
     notes: tuple[Note, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class LazyValues:
-    """A layer as an array that is read window by window, decoded to float64 with NaN where missing.
-
-    Attributes
-    ----------
-    layer : Layer
-    missing : tuple of float
-        Stored values that mean no value, besides those that the file declares.
-    scale, offset : float
-        From real values in the file's unit to those wanted: ``value * scale + offset``.
-    token : tuple
-        What tells it from others.
-    """
-
-    layer: Layer
-    missing: tuple[float, ...]
-    scale: float = 1.0
-    offset: float = 0.0
-    token: tuple[Any, ...] = ()
-
-    dtype = np.dtype(np.float64)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.layer.shape
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    def __dask_tokenize__(self) -> tuple[Any, ...]:
-        return self.token
-
-    def __getitem__(self, index: Any) -> Array:
-        keys = index if isinstance(index, tuple) else (index,)
-        keys = (*keys, *([slice(None)] * (self.ndim - len(keys))))
-        ranges: list[Range] = []
-        rest: list[Any] = []
-        for key, size in zip(keys, self.shape, strict=True):
-            low, high, within = _range(key, size)
-            ranges.append((low, high))
-            rest.append(within)
-        values: Array = self._window(ranges)[tuple(rest)]
-        return values
-
-    def _window(self, ranges: Sequence[Range]) -> Array:
-        layer = self.layer
-        times = ranges[0] if layer.steps is not None else None
-        rows, columns = ranges[-2:]
-        if any(low >= high for low, high in ranges):
-            return np.empty([max(high - low, 0) for low, high in ranges])
-        (row_range,) = layer.lat.windows(*rows)
-        parts = []
-        for column_range in layer.lon.windows(*columns):
-            part = layer.read(times, row_range, column_range)
-            part = part[..., ::-1, :] if layer.lat.reverse else part
-            parts.append(part[..., ::-1] if layer.lon.reverse else part)
-        stored = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
-        return self._decode(stored)
-
-    def _decode(self, stored: Array) -> Array:
-        values = stored.astype(np.float64)
-        for code in (*self.layer.missing, *self.missing):
-            values[_equals(stored, code)] = np.nan
-        # Stored in float64 even where the file has float32: the same numbers whatever a file was packed in.
-        for scale, offset in ((self.layer.scale, self.layer.offset), (self.scale, self.offset)):
-            if scale != 1.0:
-                values *= scale
-            if offset != 0.0:
-                values += offset
-        return values
-
-
-def _equals(stored: Array, code: float) -> Array:
-    """Return where stored values are a code, taken in the precision in which they are stored."""
-    if stored.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            return np.asarray(stored == stored.dtype.type(code))
-    return np.asarray(stored == code)
-
-
-def _range(key: Any, size: int) -> tuple[int, int, Any]:
-    """Split one index into the range that covers it and the index within that range."""
-    if isinstance(key, slice):
-        start, stop, step = key.indices(size)
-        if step == 1:
-            return start, stop, slice(None)
-        positions = np.arange(start, stop, step)
-    else:
-        positions = np.asarray(key)
-        positions = np.where(positions < 0, positions + size, positions)
-    if not positions.size:
-        return 0, 0, slice(None)
-    low, high = int(positions.min()), int(positions.max()) + 1
-    return low, high, positions - low
 
 
 def block_shape(rows: int, columns: int, bytes_per_cell: int, budget: int, stored: tuple[int, int]) -> tuple[int, int]:
@@ -232,6 +237,8 @@ def _aligned(size: int, stored: int, whole: int) -> int:
 def find_layer(name: str, layers: Sequence[Layer], span: Span | None = None) -> Layer:
     """Return the layer that a spec means by a name, ``file:name``, or a band's number.
 
+    A blank, a dot or another sign in a name also stands for the underscore that a program put in its place.
+
     Raises
     ------
     SoilqlError
@@ -243,15 +250,21 @@ def find_layer(name: str, layers: Sequence[Layer], span: Span | None = None) -> 
     if not found:
         stem, _, band = name.rpartition(":")
         found = [layer for layer in layers if (layer.path.stem, str(layer.band)) == (stem, band)]
+    if not found:
+        found = [layer for layer in layers if _plain(layer.name) == _plain(name)]
     if len(found) == 1:
         return found[0]
     if found:
         keys = ", ".join(f"`{layer.key}`" for layer in found[:6])
         message = f"`{name}` is in {len(found)} files"
         raise SoilqlError(Diagnostic("SQ710", message, span, help=f"say which with `from`: {keys}"))
-    known = [layer.name for layer in layers]
+    known = list(dict.fromkeys(layer.name for layer in layers))
     help = did_you_mean(name, known) or f"there are {', '.join(f'`{k}`' for k in known[:12])}"
     raise SoilqlError(Diagnostic("SQ704", f"no layer `{name}` in the files", span, help=help))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "_", name).strip("_").lower()
 
 
 def unreadable(path: Path, error: BaseException, span: Span | None = None) -> SoilqlError:

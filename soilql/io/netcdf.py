@@ -119,7 +119,8 @@ def open_netcdf(
             message = f"`{name}` of `{path.name}` left out: soilql has no dimension for {shown}"
             notes.append(Note("SQ727", message, Severity.INFO))
             continue
-        layers.append(_layer(data, str(name), position, frame, (extra[0], kinds[0]) if extra else None, path, span))
+        dim = (extra[0], kinds[0]) if extra else None
+        layers.append(_layer(data, str(name), position, frame, dim, names, path, span))
     if not layers:
         message = f"`{path.name}` has no variable over {frame.lat_dim} and {frame.lon_dim}"
         raise SoilqlError(Diagnostic("SQ704", message, span, help="; ".join(note.message for note in notes)))
@@ -145,6 +146,7 @@ def _layer(
     position: int,
     frame: _Frame,
     leading: tuple[Any, str | None] | None,
+    names: Names,
     path: Path,
     span: Span | None,
 ) -> Layer:
@@ -152,6 +154,8 @@ def _layer(
     attributes = variable.attrs
     order = (frame.lat_dim, frame.lon_dim) if leading is None else (str(leading[0]), frame.lat_dim, frame.lon_dim)
     steps = None if leading is None else time_labels(data, str(leading[0]), path, span)
+    single = [str(d) for d in variable.dims if d not in order and _leading(str(d), data, names) == "time"]
+    label = time_labels(data, single[0], path, span)[0] if leading is None and single else None
     chunks = variable.encoding.get("preferred_chunks") or {}
     return Layer(
         name,
@@ -169,6 +173,7 @@ def _layer(
         steps=steps,
         block=(int(chunks.get(frame.lat_dim, 1)), int(chunks.get(frame.lon_dim, 1))),
         crs=frame.crs,
+        label=label,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import xarray as xr
 
+from soilql.io.years import is_yearly, years_of
 from soilql.stats.sphere import bilinear_weights, great_circle_distance, nearest_cells
 from soilql.values import Grid
 
@@ -72,8 +73,6 @@ def sample(
     usable = cells.inside.copy()
     if max_distance is not None:
         usable = distance <= max_distance
-    if steps is not None:
-        usable &= steps >= 0
     values = _read(data, rows, columns, steps)
     if max_distance is not None and method == "nearest":
         lacking = (steps is None or steps >= 0) & ~(usable & _complete(values))
@@ -84,8 +83,10 @@ def sample(
             values = _read(data, rows, columns, steps)
     if method == "bilinear":
         values |= _interpolated(data, lat, lon, steps)
-    for column in values.values():
+    for name, column in values.items():
         column[~usable] = np.nan
+        if steps is not None and "time" in data[name].dims:  # what has no time holds at every time
+            column[steps < 0] = np.nan
     return Sampled(values, distance, _status(values, usable, steps))
 
 
@@ -96,10 +97,10 @@ def _complete(values: dict[str, Array]) -> Array:
 def _status(values: dict[str, Array], usable: Array, steps: Array | None) -> Array:
     status = np.full(usable.shape, OK, dtype=object)
     for i in np.flatnonzero(~_complete(values)):
-        if steps is not None and steps[i] < 0:
-            status[i] = OUTSIDE_TIME
-        elif not usable[i]:
+        if not usable[i]:
             status[i] = OUTSIDE
+        elif steps is not None and steps[i] < 0:
+            status[i] = OUTSIDE_TIME
         else:
             missing = [name for name, column in values.items() if not np.isfinite(column[i])]
             status[i] = f"missing driver: {', '.join(missing)}"
@@ -175,7 +176,7 @@ def _first_complete(
     return [(int(sites[i]), int(rows[i]), int(columns[i]), float(km[i])) for i in chosen]
 
 
-def match_times(labels: Array, times: Array) -> Array | None:
+def match_times(labels: Array, times: Array, nearest: bool = False) -> Array | None:
     """Return for each site the position of its time among the labels of a grid.
 
     Parameters
@@ -184,23 +185,31 @@ def match_times(labels: Array, times: Array) -> Array | None:
         Dates, or numbers such as years.
     times : ndarray, shape (n,)
         Years of the sites; a fraction (2005.5, the middle of a season) belongs to its year.
+    nearest : bool
+        Whether a year that the grid does not hold takes the nearest one, the earlier of two as near.
 
     Returns
     -------
     ndarray of int, shape (n,), or None
-        -1 for a time that the grid does not hold; None where the grid has several steps a year, which a year cannot
-        tell apart.
+        -1 for a time that the grid does not hold, or that is missing; None where the grid has several steps a year,
+        which a year cannot tell apart.
 
     Examples
     --------
     >>> match_times(np.array([2001, 2002]), np.array([2002.5, 1999.0])).tolist()
     [1, -1]
+    >>> match_times(np.array([2001, 2002]), np.array([2002.5, 1999.0]), nearest=True).tolist()
+    [1, 0]
     """
-    if labels.dtype.kind == "M":
-        years = labels.astype("datetime64[Y]").astype(int) + 1970
-    else:
-        years = np.floor(labels.astype(np.float64)).astype(int)
-    if np.unique(years).size < years.size:
+    if not is_yearly(labels):
         return None
-    positions = {int(year): i for i, year in enumerate(years)}
-    return np.array([positions.get(int(np.floor(t)), -1) if np.isfinite(t) else -1 for t in times], dtype=int)
+    years = years_of(labels)
+    known = np.isfinite(times)
+    wanted, place = np.unique(np.floor(np.where(known, times, 0.0)), return_inverse=True)
+    order = np.argsort(years, kind="stable")
+    # Of two years as near the first in order is taken, which is the earlier one.
+    position = order[np.abs(wanted[:, None] - years[order][None, :]).argmin(axis=1)]
+    held = years[position] == wanted
+    position = position[place]
+    found = known if nearest else known & held[place]
+    return np.where(found, position, -1)

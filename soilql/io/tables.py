@@ -66,6 +66,15 @@ class Cells:
 
         return bool(pa.types.is_string(self.stored.type))
 
+    @property
+    def is_dates(self) -> bool:
+        """Whether the values are dates."""
+        return bool(pa.types.is_timestamp(self.stored.type))
+
+    def dates(self) -> Array:
+        """Return the column as datetime64[ns]."""
+        return np.asarray(self.stored.to_numpy(zero_copy_only=False), dtype="datetime64[ns]")
+
     def _trimmed(self) -> Any:
 
         return pc.utf8_trim_whitespace(self.stored)

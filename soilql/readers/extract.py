@@ -1,4 +1,9 @@
-"""Values of grids at the places of a table: from the cell a site lies in, or interpolated between four."""
+"""Values of grids at the places of a table: from the cell a site lies in, or interpolated between four.
+
+A grid with one map a year gives each row the value of its year (the role `time`: years, decimal years or dates); what
+has no time holds for every year, in the same grid or in another. Grids with several times a year are brought to years
+by `resample` first.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +49,11 @@ class Params(Base):
     )
     drop_outside: bool = param(
         True, doc="leave out rows without all drivers, with a note; else keep them, with their status"
+    )
+    outside_years: Literal["drop", "nearest", "keep"] = param(
+        "drop",
+        doc="rows of years that a grid does not have: left out like those without drivers, given the map of the "
+        "nearest year (of two as near the earlier one) with a note, or kept with missing values",
     )
 
 
@@ -128,9 +138,10 @@ def run(params: Params, ctx: Context) -> Table:
     lat, lon = (_numbers(params, ctx, table, axis) for axis in ("lat", "lon"))
     known = np.isfinite(lat) & np.isfinite(lon)
     sampled = []
+    notes: list[Note] = []
     for i, grid in enumerate(grids):
         ctx.progress(i, len(grids))
-        sampled.append(_sample(params, ctx, i, grid, table, known))
+        sampled.append(_sample(params, ctx, i, grid, table, known, notes))
     values = {name: _spread(column, known) for one in sampled for name, column in one.values.items()}
     status = _status(sampled, known)
     distance = _spread(np.max([one.distance for one in sampled], axis=0), known)
@@ -138,7 +149,7 @@ def run(params: Params, ctx: Context) -> Table:
     units = {**table.units, "distance_km": "km"}
     for grid in grids:
         units |= {str(k): unit for k in grid.data.data_vars if (unit := grid.unit(str(k))) is not None}
-    result = Table(frame, units, table.roles, table.notes, table.extras)
+    result = Table(frame, units, table.roles, (*table.notes, *notes), table.extras)
     return _kept(params, ctx, result, list(values))
 
 
@@ -162,28 +173,67 @@ def _grids(params: Params, ctx: Context, table: Table) -> list[Grid]:
     return grids
 
 
-def _sample(params: Params, ctx: Context, i: int, grid: Grid, table: Table, known: np.ndarray[Any, Any]) -> Sampled:
-    from soilql.io.sampling import match_times, sample
+def _sample(
+    params: Params, ctx: Context, i: int, grid: Grid, table: Table, known: np.ndarray[Any, Any], notes: list[Note]
+) -> Sampled:
+    from soilql.io.sampling import sample
 
     if "member" in grid.data.dims:
         message = f"`{params.from_[i]}` has members, of which a site needs one"
         raise ctx.error("SQ714", message, "from", i, help="extract from its mean instead")
     steps = None
     if "time" in grid.data.dims:
-        column = table.roles.get("time")
-        if column is None:
-            message = (
-                f"`{params.from_[i]}` has a value for each time, and `{params.at}` has no column with the role `time`"
-            )
-            raise ctx.error("SQ704", message, "from", i, help="add the role, or average the grid over time")
-        steps = match_times(grid.data["time"].values, _numbers(params, ctx, table, "time")[known])
-        if steps is None:
-            message = (
-                f"`{params.from_[i]}` has several times a year, which the years of `{params.at}` cannot tell apart"
-            )
-            raise ctx.error("SQ708", message, "from", i, help="give a grid with one step a year")
+        steps = _steps(params, ctx, i, grid, table, known, notes)
     lat, lon = (_numbers(params, ctx, table, axis)[known] for axis in ("lat", "lon"))
     return sample(grid, lat, lon, steps, params.method, params.max_distance)
+
+
+def _steps(
+    params: Params, ctx: Context, i: int, grid: Grid, table: Table, known: np.ndarray[Any, Any], notes: list[Note]
+) -> np.ndarray[Any, Any]:
+    """Return the position of each row's year among those of a grid, -1 for none."""
+    from soilql.io.sampling import match_times
+
+    column = table.roles.get("time")
+    if column is None:
+        message = f"`{params.from_[i]}` has a value for each time, and `{params.at}` has no column with the role `time`"
+        raise ctx.error("SQ704", message, "from", i, help="add the role, or average the grid over time by `resample`")
+    labels, times = grid.data["time"].to_numpy(), _times(params, ctx, table)[known]
+    steps = match_times(labels, times, nearest=params.outside_years == "nearest")
+    if steps is None:
+        message = f"`{params.from_[i]}` has several times a year, which the years of `{params.at}` cannot tell apart"
+        help = f"bring it to years first: `kind: resample`, `of: {params.from_[i].block}`, `time: {{every: year}}`"
+        raise ctx.error("SQ708", message, "from", i, help=help)
+    if params.outside_years == "nearest":
+        notes += _moved(params, i, labels[steps], times)
+    return steps
+
+
+def _moved(params: Params, i: int, labels: np.ndarray[Any, Any], times: np.ndarray[Any, Any]) -> Iterable[Note]:
+    """Say how many rows took the map of another year, and of which."""
+    import numpy as np
+
+    from soilql.io.years import years_of
+
+    known = np.isfinite(times)
+    wanted, taken = np.floor(times[known]).astype(int), years_of(labels[known])
+    moved = wanted != taken
+    if moved.any():
+        pairs = sorted({(int(a), int(b)) for a, b in zip(wanted[moved], taken[moved], strict=True)})
+        listed = ", ".join(f"{a} from {b}" for a, b in pairs[:6]) + (" and others" if len(pairs) > 6 else "")
+        message = (
+            f"{int(moved.sum()):,} rows of `{params.at}` took the map of another year of `{params.from_[i]}`: {listed}"
+        )
+        yield Note("SQ736", message)
+
+
+def _times(params: Params, ctx: Context, table: Table) -> np.ndarray[Any, Any]:
+    """Return the years of the rows, NaN where there is none."""
+    column = table.frame[table.roles["time"]]
+    if column.dtype.kind == "M":
+        years: np.ndarray[Any, Any] = column.dt.year.to_numpy(dtype=float)
+        return years
+    return _numbers(params, ctx, table, "time")
 
 
 def _numbers(params: Params, ctx: Context, table: Table, role: str) -> np.ndarray[Any, Any]:
@@ -226,10 +276,15 @@ def _kept(params: Params, ctx: Context, table: Table, drivers: list[str]) -> Tab
     """Return the table with a note on the rows without all drivers, which are left out or kept."""
     from dataclasses import replace
 
-    from soilql.io.sampling import OK
+    from soilql.io.sampling import OK, OUTSIDE_TIME
 
     status = table.frame["status"]
     good = (status == OK).to_numpy()
+    if params.outside_years == "keep":
+        late = int((status == OUTSIDE_TIME).sum())
+        good = good | (status == OUTSIDE_TIME).to_numpy()
+        message = f"{late:,} rows of `{params.at}` are of years without a map and were kept with missing values"
+        table = replace(table, notes=(*table.notes, Note("SQ736", message))) if late else table
     if good.all():
         return table
     counts = _counts(status[~good])

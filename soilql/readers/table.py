@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from soilql.context import Context
-from soilql.errors import Diagnostic, SoilqlError
+from soilql.errors import Diagnostic, SoilqlError, Span
 from soilql.io import defaults
+from soilql.io.dates import compile_pattern
+from soilql.io.grid_params import Long
 from soilql.io.scope import check_conversion, check_expression, check_name, result_type
 from soilql.kinds import Block, Schema, Scope, Size, Variable
 from soilql.params import ColumnName, DataSource, Expr, Filter, NewName, UnitText, param
@@ -17,6 +19,7 @@ from soilql.values import Table, ValueType
 
 if TYPE_CHECKING:
     from soilql.io.frames import Columns
+    from soilql.io.tables import RawTable
 
 VERSION = 1
 PRODUCES = ValueType.TABLE
@@ -81,6 +84,9 @@ class Params(Base):
         None,
         doc="values that mean missing, besides an empty field; default [NA, NaN, nan]. `None` is a text like any other",
     )
+    long: Long | None = param(
+        None, doc="columns whose names tell a time (1960_1, 1960_2 ...), turned into rows with a column of times"
+    )
     columns: dict[NewName, Column] = param({}, doc="new columns, in order")
     where: Filter | None = param(
         None, doc="condition that rows must meet; sees the columns of the file and the new ones"
@@ -88,6 +94,10 @@ class Params(Base):
     roles: dict[str, ColumnName] = param({}, doc="columns that play a part: lat, lon (degrees), time, site ...")
     average: Average | None = param(None, doc="average rows that share a place, a year ...")
     select: list[ColumnName] | None = param(None, doc="columns to keep, besides those with a role; default: all")
+
+    def __post_init__(self) -> None:
+        if self.long is not None and self.long.to is None and not self.long.names_itself:
+            raise ValueError("`to` names the new column of values; or let {name} in `columns` tell it", "long")
 
 
 def key_extra(params: Params) -> Any:
@@ -98,23 +108,28 @@ def key_extra(params: Params) -> Any:
 def describe(params: Params) -> str:
     """Return what will be read."""
     words = [f"read {', '.join(params.source)}"]
+    words += [f"turn columns {params.long.columns} into rows"] if params.long is not None else []
     words += ["filter rows"] if params.where is not None else []
     words += [f"average {', '.join(params.average.of)} by {', '.join(params.average.by)}"] if params.average else []
     return ", ".join(words)
 
 
-def _environment(params: Params, raw: Schema, until: str | None = None) -> Schema:
-    """Return the columns of the file and the new ones, or only those above one of them."""
+def _environment(params: Params, raw: Schema) -> Schema:
+    """Return the columns of the file and the new ones."""
+    known = [columns for _, columns in _one_by_one(params, raw)]
+    return known[-1] if known else raw
+
+
+def _one_by_one(params: Params, raw: Schema) -> Iterator[tuple[NewName, Schema]]:
+    """Yield each new column with the columns above it, which include it as soon as the next is asked for."""
     variables = dict(raw.variables)
+    known = Schema(variables, raw.open)
     for name, column in params.columns.items():
-        if name == until:
-            break
-        here = Schema(variables, raw.open)
+        yield name, known
         source = raw.variables.get(column.source(name) or "", Variable())
-        kind = result_type(column.expr, here) if column.expr is not None else source.type
+        kind = result_type(column.expr, known) if column.expr is not None else source.type
         unit = column.unit or (column.from_unit or source.unit if column.expr is None else None)
         variables[name] = Variable(column.type or kind, unit, source.description if column.expr is None else "")
-    return Schema(variables, raw.open)
 
 
 def _result(params: Params, everything: Schema) -> Schema:
@@ -159,14 +174,56 @@ def _averaged(average: Average, roles: Mapping[str, str], variables: Mapping[str
 def schema(block: Block, scope: Scope) -> Schema:
     """Return the columns of the result, open where they depend on a file that is not in the registry."""
     params: Params = block.params
-    return _result(params, _environment(params, defaults.known_columns(params.source, "table")))
+    return _result(params, _environment(params, _raw(params)))
+
+
+def _raw(params: Params) -> Schema:
+    """Return the columns before new ones, as far as the registry knows them."""
+    listed = defaults.known_columns(params.source, "table")
+    if params.long is None:
+        return listed
+    pattern = compile_pattern(params.long.columns)
+    kept = {name: variable for name, variable in listed.variables.items() if pattern.match(name) is None}
+    new = [params.long.time, "year", *([] if params.long.to is None else [params.long.to])]
+    return Schema({**kept, **dict.fromkeys(new, Variable("number"))}, True, listed.roles)
 
 
 def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
     """Yield what is wrong with names, units and the data set's name."""
     params: Params = block.params
     yield from defaults.check_sources(block, params.source, "table")
-    raw = defaults.known_columns(params.source, "table")
+    yield from _check_names(block, _raw(params))
+
+
+def check_files(params: Params, ctx: Context) -> Iterable[Diagnostic]:
+    """Yield every name that is not among the columns of the files."""
+    known = {name: Variable() for name in _read(params, ctx).cells}
+    yield from _check_names(ctx.block, Schema(known))
+
+
+def file_units(params: Params, ctx: Context) -> dict[str, str]:
+    """Return the unit that the registry, or the name of the column in the file, gives to what is copied."""
+    listed = defaults.units(params.source)
+    found = {}
+    for name, column in params.columns.items():
+        source = column.source(name)
+        unit = None if source is None else listed.get(source) or defaults.unit_in_name(source)
+        if unit is not None:
+            found[str(name)] = unit
+    return found
+
+
+def before_filter(params: Params, ctx: Context) -> Columns:
+    """Return the columns of the files and the new ones, for all rows."""
+    from soilql.io.frames import Columns
+
+    columns = Columns(_read(params, ctx), *_missing_and_types(params), units=defaults.units(params.source))
+    _add_columns(params, columns, ctx)
+    return columns
+
+
+def _check_names(block: Block, raw: Schema) -> Iterable[Diagnostic]:
+    params: Params = block.params
     what = f"not a column of {' or '.join(f'`{source}`' for source in params.source)}"
     yield from _check_columns(block, raw, what)
     everything = _environment(params, raw)
@@ -191,9 +248,9 @@ def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
 
 def _check_columns(block: Block, raw: Schema, what: str) -> Iterable[Diagnostic]:
     params: Params = block.params
-    for name, column in params.columns.items():
+    for name, known in _one_by_one(params, raw):
+        column = params.columns[name]
         if column.expr is not None:
-            known = _environment(params, raw, until=name)
             yield from check_expression(column.expr, known, f"{what} nor a new one above")
             continue
         source = str(column.source(name))
@@ -205,11 +262,9 @@ def _check_columns(block: Block, raw: Schema, what: str) -> Iterable[Diagnostic]
 def run(params: Params, ctx: Context) -> Table:
     """Read, type, derive, filter, average and select."""
     from soilql.io import averaging, coordinates
-    from soilql.io.frames import Columns, filter_rows
+    from soilql.io.frames import filter_rows
 
-    raw = _read(params, ctx)
-    columns = Columns(raw, *_missing_and_types(params), units=defaults.units(params.source))
-    _add_columns(params, columns, ctx)
+    columns = before_filter(params, ctx)
     if params.where is not None:
         filter_rows(columns, params.where)
     for role, name in params.roles.items():
@@ -248,8 +303,15 @@ def _read(params: Params, ctx: Context) -> Any:
         )
         sheet = params.sheet if params.sheet is not None else found.get("sheet")
         span = defaults.place(ctx.block, path, params.source)
-        tables.append(read_table(path, params.format or found.get("format"), how, sheet, span))
+        table = read_table(path, params.format or found.get("format"), how, sheet, span)
+        tables.append(_lengthened(table, params.long, ctx.block.span("long")))
     return concatenate(tables, ctx.block.span("source"))
+
+
+def _lengthened(table: RawTable, long: Long | None, span: Span) -> RawTable:
+    from soilql.io.longer import lengthen
+
+    return table if long is None else lengthen(table, compile_pattern(long.columns), long.to, long.time, span)
 
 
 def _missing_and_types(params: Params) -> tuple[list[str], dict[str, str]]:
@@ -319,11 +381,13 @@ def _select(params: Params, table: Table, ctx: Context) -> Table:
 
 
 def size(params: Params, ctx: Context, sizes: Mapping[str, Size]) -> Size | None:
-    """Return the rows of the files before the filter; None for workbooks, which would have to be read."""
+    """Return the rows of the files before the filter; None where the files would have to be read for that."""
     from soilql.io.tables import guess_format
     from soilql.io.text import count_lines
 
     rows = 0
+    if params.long is not None:
+        return None
     for path in ctx.sources.get("source", ()):
         how = params.format or defaults.settings(defaults.entry_of(path, params.source)).get("format")
         if (how or guess_format(path)) == "excel":
@@ -336,5 +400,5 @@ def size(params: Params, ctx: Context, sizes: Mapping[str, Size]) -> Size | None
             rows += max(0, count_lines(path) - 1)
     if not ctx.sources.get("source"):
         return None
-    known = _result(params, _environment(params, defaults.known_columns(params.source, "table")))
+    known = _result(params, _environment(params, _raw(params)))
     return Size(rows=rows, columns=max(1, len(known.variables)), at_most=True)

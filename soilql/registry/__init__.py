@@ -19,6 +19,7 @@ from soilql.errors import Diagnostic, Severity, SoilqlError, did_you_mean
 from soilql.fingerprint import cache_folder, content_sha256
 from soilql.registry.downloads import download
 from soilql.registry.entries import Entry, File, Variable, malformed, read_registry
+from soilql.registry.shipped import recipes
 
 __all__ = [
     "Entry",
@@ -48,15 +49,15 @@ class Found:
     file : File
     path : Path or None
         None where it is not at hand.
-    place : {"data", "cache", "absent"}
-        A folder of SOILQL_DATA, the user's cache, or nowhere yet.
+    place : {"shipped", "data", "cache", "absent"}
+        With soilql, a folder of SOILQL_DATA, the user's cache, or nowhere yet.
     problems : tuple of Diagnostic
         Warnings about files of that name with another content.
     """
 
     file: File
     path: Path | None
-    place: Literal["data", "cache", "absent"]
+    place: Literal["shipped", "data", "cache", "absent"]
     problems: tuple[Diagnostic, ...] = ()
 
 
@@ -89,7 +90,7 @@ def load(extra: Sequence[str | Path] = ()) -> dict[str, Entry]:
 
 
 def find(name: str) -> Entry:
-    """Return the data set of a name or alias.
+    """Return the data set of a name or alias, or a recipe that comes with soilql.
 
     Raises
     ------
@@ -102,9 +103,14 @@ def find(name: str) -> Entry:
     'jian2021-drivers'
     """
     entries = load()
+    if name in entries:
+        return entries[name]
     names = {alias: entry.name for entry in entries.values() for alias in (entry.name, *entry.aliases)}
     if name not in names:
-        help = did_you_mean(name, names) or f"known are {', '.join(f'`{known}`' for known in entries)}"
+        shipped = recipes()
+        if name in shipped:
+            return shipped[name]
+        help = did_you_mean(name, [*names, *shipped]) or f"known are {', '.join(f'`{known}`' for known in entries)}"
         raise SoilqlError(Diagnostic("SQ207", f"unknown data set `{name}`", help=help))
     return entries[names[name]]
 
@@ -177,6 +183,8 @@ def fetch(name: str) -> list[Path]:
     Unlike `resolve` it does not look in SOILQL_DATA. Raises as `resolve`.
     """
     entry = find(name)
+    if entry.folder is not None:
+        return where(name)
     return [_in_cache(file)[0] or _download(entry, file) for file in entry.files]
 
 
@@ -194,6 +202,8 @@ def _warn(problem: Diagnostic) -> None:
 
 
 def _locate(entry: Entry, file: File, *, use_cache: bool = True) -> Found:
+    if entry.folder is not None:
+        return Found(file, entry.folder / file.name, "shipped")
     problems: list[Diagnostic] = []
     for path in _candidates(entry, file, problems):
         found = _sum_or_problem(entry, path, problems, use_cache)
@@ -216,8 +226,9 @@ def _candidates(entry: Entry, file: File, problems: list[Diagnostic]) -> Iterato
             problems.append(Diagnostic("SQ701", message, severity=Severity.WARNING, help="mend or drop it"))
             continue
         names, sizes = _index(root.resolve())
-        # Only the table reader unpacks; libraries that read grids do not.
-        packed = names.get(f"{file.name}.gz", ()) if entry.kind == "table" else ()
+        # Only the readers of text unpack; libraries that read grids do not.
+        is_text = entry.kind == "table" or entry.reader.get("format") in ("table", "numbers")
+        packed = names.get(f"{file.name}.gz", ()) if is_text else ()
         by_name += [*names.get(file.name, ()), *packed]
         by_size += [path for path in sizes.get(file.size, ()) if path.name != file.name]
     yield from (path for path in [*by_name, *by_size] if path.exists())

@@ -67,14 +67,17 @@ class Entry:
     ----------
     name, title : str
     files : tuple of File
+        None for a product that its users have to fetch themselves, in files of their choice.
     licence, citation, homepage : str
     doi : str
         Without ``https://doi.org/``; empty where there is none.
     reader : mapping
-        ``kind`` (``table`` or ``grid``) and the defaults of that reader's parameters.
+        ``kind`` (``table``, ``grid`` or ``recipe``) and the defaults of that reader's parameters.
     variables : mapping of str to Variable
-        Columns of a table, layers of a grid.
+        Columns of a table, layers of a grid; none of a recipe.
     aliases, notes : tuple of str
+    folder : Path or None
+        Where the files are that come with soilql.
     """
 
     name: str
@@ -88,10 +91,11 @@ class Entry:
     doi: str = ""
     aliases: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    folder: Path | None = None
 
     @property
     def kind(self) -> str:
-        """``table`` or ``grid``."""
+        """``table``, ``grid`` or ``recipe``."""
         return str(self.reader["kind"])
 
     def citation_text(self) -> str:
@@ -130,15 +134,23 @@ def _entry(path: Path, name: str, item: Any) -> Entry:
     try:
         fields = dict(item)
         fields["files"] = tuple(File(**file) for file in item["files"])
-        fields["variables"] = {str(key): _variable(value) for key, value in item["variables"].items()}
+        is_recipe = item["reader"].get("kind") == "recipe"
+        listed = item.get("variables", {}) if is_recipe else item["variables"]
+        fields["variables"] = {str(key): _variable(value) for key, value in listed.items()}
         for key in ("aliases", "notes"):
             fields[key] = tuple(item.get(key, ()))
         entry = Entry(name=name, **fields)
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         missing = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
         raise malformed(path, name, missing) from error
-    if not entry.files or entry.reader.get("kind") not in ("table", "grid"):
-        raise malformed(path, name, "it needs `files`, and a `reader` of kind `table` or `grid`")
+    if entry.reader.get("kind") not in ("table", "grid", "recipe"):
+        raise malformed(path, name, "it needs a `reader` of kind `table`, `grid` or `recipe`")
+    if entry.folder is not None:
+        raise malformed(path, name, "`folder` is for what comes with soilql")
+    if entry.kind == "recipe" and len(entry.files) != 1:
+        raise malformed(path, name, "a recipe is one file")
+    if not entry.files and entry.kind != "grid":
+        raise malformed(path, name, "it needs `files`, which only a product of grids may leave empty")
     if bad := [file.name for file in entry.files if len(file.sha256) != 64 or Path(file.name).name != file.name]:
         raise malformed(path, name, f"`{bad[0]}` needs a sha256 of 64 digits and a name without folders")
     return entry
