@@ -224,7 +224,29 @@ def _coverage(
             "share_outside": (below + above) / max(1, complete),
         }
     )  # fmt: skip
-    return Table(frame), tuple(_coverage_notes(ask, frame, cells, complete, zoneless))
+    notes = [*_coverage_notes(ask, frame, cells, complete, zoneless), *_year_notes(ask, blocks, training)]
+    return Table(frame), tuple(notes)
+
+
+def _year_notes(ask: Request, blocks: Bands, training: Table | None) -> Iterator[Note]:
+    """Say which years of the grid lie outside those of the training rows."""
+    import numpy as np
+
+    from soilql.io.years import years_of
+
+    column = None if training is None else training.roles.get("time")
+    if training is None or column not in training.frame.columns or "time" not in blocks.coords:
+        return
+    seen = training.frame[column].dropna().to_numpy()
+    if not seen.size or seen.dtype.kind not in "iufM":
+        return
+    first, last = int(years_of(seen).min()), int(years_of(seen).max())
+    years = np.unique(years_of(blocks.coords["time"].to_numpy()))
+    outside = years[(years < first) | (years > last)]
+    if outside.size:
+        shown = ", ".join(map(str, outside[:6])) + (f" and {outside.size - 6} more" if outside.size > 6 else "")
+        words = f"`{ask.on}` has {shown}, and the training rows of `{ask.model}` are of {first}-{last}"
+        yield Note("SQ675", words)
 
 
 def _coverage_notes(ask: Request, frame: pd.DataFrame, cells: int, complete: int, zoneless: int) -> Iterator[Note]:

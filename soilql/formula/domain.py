@@ -116,6 +116,23 @@ def _risks(node: Node) -> Iterator[_Risk]:
                 yield "divide", base, _is_zero, _crosses_zero
 
 
+def risky(root: Node) -> Iterator[tuple[str, Node, Node, Callable[[float], bool]]]:
+    """Yield the operations of an expression that may have no finite value: kind, operation, argument, and which are bad.
+
+    What is chosen by `where` is left out, as in `hazards`.
+
+    Examples
+    --------
+    >>> from soilql.expr.parse import parse_expression
+    >>> [(kind, ast.to_text(node)) for kind, _, node, _ in risky(parse_expression("log(T) + exp(a) / P").root)]
+    [('log', 'T'), ('divide', 'P'), ('overflow', 'a')]
+    """
+    guarded = _guarded(root)
+    for node in ast.walk(root):
+        if id(node) not in guarded:
+            yield from ((kind, node, argument, is_bad) for kind, argument, is_bad, _ in _risks(node))
+
+
 def _is_negative(x: float) -> bool:
     return x < 0
 

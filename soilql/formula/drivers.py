@@ -12,6 +12,7 @@ from soilql import params as p
 from soilql import registry
 from soilql.errors import SoilqlError
 from soilql.formula.interval import WHOLE, Interval, point
+from soilql.formula.memo import once
 from soilql.formula.tape import constant
 from soilql.units import Conversion, Unit, UnitError, conversion, parse_unit
 from soilql.values import ValueType
@@ -101,6 +102,10 @@ def driver(name: str, ref: str, scope: Scope) -> Driver:
     scope : Scope
         The other blocks.
     """
+    return once(scope, (driver, name, ref), lambda: _driver(name, ref, scope))
+
+
+def _driver(name: str, ref: str, scope: Scope) -> Driver:
     schema = scope.schema(ref)
     variable = None if schema is None else schema.variables.get(name)
     unit = None if variable is None else variable.unit
@@ -108,7 +113,8 @@ def driver(name: str, ref: str, scope: Scope) -> Driver:
     if len(known.choices) > 0:
         ends = Interval(min(known.choices), max(known.choices))
         return Driver(unit, known.within.meet(ends), ends, known.choices)
-    occurring = known.occurring or by_unit(unit)
+    measured = None if variable is None or variable.range is None else Interval(*variable.range)
+    occurring = measured or known.occurring or by_unit(unit)
     if occurring is not None:
         inside = occurring.meet(known.within)
         occurring = None if inside.is_empty else inside

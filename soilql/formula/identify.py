@@ -32,6 +32,8 @@ _DRAWS = 40
 _KEPT = 4
 _STEADY = 1e-6
 _MOST_INVOLVED = 6
+#: Parameters that are told apart at the most; the work grows with the cube of their number.
+_MOST_PARAMETERS = 60
 _SEED = 20
 
 
@@ -107,7 +109,8 @@ def identify(model: Node, params: Mapping[str, Prior], drivers: Mapping[str, Dri
     Returns
     -------
     Identifiability or None
-        None where a derivative does not exist, or the model has no value at any of the points drawn.
+        None where a derivative does not exist, the model has no value at any of the points drawn, or has more than 60
+        parameters.
 
     Examples
     --------
@@ -161,6 +164,8 @@ def _draws(
     """Return Jacobians for random parameters; for a target all that could be made, else up to one of full rank."""
     from soilql.expr.derivative import differentiate
 
+    if len(params) > _MOST_PARAMETERS:
+        return []
     try:
         tape = Tape([target or model, *(differentiate(model, name) for name in params)])
     except SoilqlError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from soilql.errors import SoilqlError, Span
@@ -12,8 +13,9 @@ from soilql.expr.ast import Node
 from soilql.expr.functions import CONSTANTS, FUNCTIONS
 from soilql.formula.domain import Hazard, hazards
 from soilql.formula.drivers import Driver, by_unit, driver, made_columns, raw_units, source_unit
-from soilql.formula.identify import Prior, covers
+from soilql.formula.identify import Identifiability, Prior, covers, identify
 from soilql.formula.interval import EMPTY, Interval, point
+from soilql.formula.memo import once
 from soilql.formula.units import Inference, infer
 
 if TYPE_CHECKING:
@@ -101,6 +103,10 @@ def of_block(block: Block, scope: Scope) -> FormulaModel | None:
     scope : Scope
         The other blocks.
     """
+    return once(scope, (of_block, block), lambda: _of_block(block, scope))
+
+
+def _of_block(block: Block, scope: Scope) -> FormulaModel | None:
     formula, data = getattr(block.params, "formula", None), getattr(block.params, "data", None)
     if formula is None or data is None or not isinstance(formula.root, ast.Formula) or not well_formed(formula.root):
         return None
@@ -123,7 +129,7 @@ def _cut(drivers: dict[str, Driver], block: Block, scope: Scope) -> dict[str, Dr
     by = getattr(block.params, "by", None)
     zones = None if by is None else scope.block(by.block)
     name, breaks = getattr(zones and zones.params, "of", None), getattr(zones and zones.params, "breaks", ())
-    if name not in drivers or not breaks:
+    if not isinstance(name, str) or name not in drivers or not breaks:
         return drivers
     known = drivers[name]
     reached = Interval(min(breaks), max(breaks)).join(known.occurring or EMPTY).meet(known.within)
@@ -137,9 +143,23 @@ def _parameter(declared: Any) -> Parameter:
     return Parameter(None if unit is None else str(unit), getattr(declared, "start", None), interval)
 
 
+def formulas(blocks: Mapping[str, Block], scope: Scope) -> Iterator[Block]:
+    """Yield the blocks, and in the place of one with several formulas a block for each of them.
+
+    The parameters of such a block have ``formula_parts(block)``, which gives these blocks.
+    """
+    for block in blocks.values():
+        own = getattr(block.params, "formula_parts", None)
+        yield from (block,) if own is None else once(scope, (formulas, block), partial(_parts, own, block))
+
+
+def _parts(own: Callable[[Block], Iterable[Block]], block: Block) -> tuple[Block, ...]:
+    return tuple(own(block))
+
+
 def models(blocks: Mapping[str, Block], scope: Scope) -> Iterator[FormulaModel]:
     """Yield the formulas of blocks that declare their parameters and can be derived, in order."""
-    for block in blocks.values():
+    for block in formulas(blocks, scope):
         found = of_block(block, scope)
         if found is not None and found.parameters:
             yield found
@@ -202,6 +222,10 @@ def derived(block: Block, scope: Scope) -> Iterator[Derived]:
     A block makes columns where one of its parameters maps new names to an `expr` and, perhaps, a `unit`. An expression
     sees the columns that come from elsewhere and those made above it.
     """
+    yield from once(scope, (derived, block), lambda: tuple(_derived(block, scope)))
+
+
+def _derived(block: Block, scope: Scope) -> Iterator[Derived]:
     units = raw_units(block, scope)
     for made in made_columns(block):
         for name, one in made.items():
@@ -233,20 +257,32 @@ class Inferred:
 
 def inferences(blocks: Mapping[str, Block], scope: Scope) -> Iterator[Inferred]:
     """Yield the units of all formulas with declared parameters and of all derived columns."""
-    for block in blocks.values():
-        model = of_block(block, scope)
-        if model is not None and model.parameters:
-            result = f"the response `{ast.to_text(model.response)}`"
-            yield Inferred(model.formula, infer_model(model), result, model)
-        for column in derived(block, scope):
-            found = infer(column.expression, column.units, (), result=column.unit)
-            yield Inferred(column.expression, found, f"`{column.name}`")
+    for block in formulas(blocks, scope):
+        yield from _inferences_of(block, scope)
+
+
+def _inferences_of(block: Block, scope: Scope) -> tuple[Inferred, ...]:
+    return once(scope, (inferences, block), lambda: tuple(_inferences(block, scope)))
+
+
+def _inferences(block: Block, scope: Scope) -> Iterator[Inferred]:
+    model = of_block(block, scope)
+    if model is not None and model.parameters:
+        result = f"the response `{ast.to_text(model.response)}`"
+        yield Inferred(model.formula, infer_model(model), result, model)
+    for column in derived(block, scope):
+        found = infer(column.expression, column.units, (), result=column.unit)
+        yield Inferred(column.expression, found, f"`{column.name}`")
 
 
 def infer_model(model: FormulaModel) -> Inference:
     """Return the units of a model's parameters."""
-    stated = {name: one.unit for name, one in model.parameters.items()}
-    return infer(model.formula, model.column_units, stated, constants=model.constants)
+
+    def find() -> Inference:
+        stated = {name: one.unit for name, one in model.parameters.items()}
+        return infer(model.formula, model.column_units, stated, constants=model.constants)
+
+    return once(model, infer_model, find)
 
 
 def priors(model: FormulaModel) -> dict[str, Prior]:
@@ -257,6 +293,11 @@ def priors(model: FormulaModel) -> dict[str, Prior]:
 def with_constants(model: FormulaModel) -> Node:
     """Return the right side with the values of constants in their places."""
     return ast.substitute(model.right, {name: ast.number(value) for name, value in model.constants.items()})
+
+
+def identified(model: FormulaModel) -> Identifiability | None:
+    """Return which parameters of a model can be told apart; None where that cannot be said."""
+    return once(model, identified, lambda: identify(with_constants(model), priors(model), model.drivers))
 
 
 def with_numbers(model: FormulaModel) -> tuple[Node, dict[str, Prior], dict[str, Driver]]:
@@ -319,18 +360,26 @@ def hazards_of(
     at_start : bool
         Whether parameters count with their starts; else with their bounds.
     """
-    for block in blocks.values():
-        model = of_block(block, scope)
-        if model is not None:
-            within, occurring = _intervals(model, at_start)
-            for part in _arithmetic(model):
-                yield from ((model.formula, hazard) for hazard in hazards(part, within, occurring))
-        for column in derived(block, scope):
-            known = {name: driver(name, block.name, scope) for name in ast.names(column.expression.root)}
-            own = {n: replace(d, occurring=d.occurring or by_unit(column.units.get(n))) for n, d in known.items()}
-            limits = {name: one.within for name, one in own.items()}
-            sure = {name: one.occurring for name, one in own.items() if one.occurring is not None}
-            yield from ((column.expression, hazard) for hazard in hazards(column.expression.root, limits, sure))
+    for block in formulas(blocks, scope):
+        yield from _hazards_of(block, scope, at_start)
+
+
+def _hazards_of(block: Block, scope: Scope, at_start: bool) -> tuple[tuple[Expression, Hazard], ...]:
+    return once(scope, (hazards_of, block, at_start), lambda: tuple(_find_hazards(block, scope, at_start)))
+
+
+def _find_hazards(block: Block, scope: Scope, at_start: bool) -> Iterator[tuple[Expression, Hazard]]:
+    model = of_block(block, scope)
+    if model is not None:
+        within, occurring = _intervals(model, at_start)
+        for part in _arithmetic(model):
+            yield from ((model.formula, hazard) for hazard in hazards(part, within, occurring))
+    for column in derived(block, scope):
+        known = {name: driver(name, block.name, scope) for name in ast.names(column.expression.root)}
+        own = {n: replace(d, occurring=d.occurring or by_unit(column.units.get(n))) for n, d in known.items()}
+        limits = {name: one.within for name, one in own.items()}
+        sure = {name: one.occurring for name, one in own.items() if one.occurring is not None}
+        yield from ((column.expression, hazard) for hazard in hazards(column.expression.root, limits, sure))
 
 
 def _intervals(model: FormulaModel, at_start: bool) -> tuple[dict[str, Interval], dict[str, Interval]]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from soilql.expr import ast
 from soilql.expr.ast import Node
 from soilql.expr.functions import CONSTANTS
 
 NAN = math.nan
+
+_Step: TypeAlias = tuple[str | None, Callable[..., Any] | None, tuple[int, ...], float]
 
 
 class Tape:
@@ -30,7 +32,7 @@ class Tape:
     """
 
     def __init__(self, roots: Sequence[Node]) -> None:
-        self._steps: list[tuple[Node, tuple[int, ...]]] = []
+        self._steps: list[_Step] = []
         self._numbered: dict[Any, int] = {}
         self._roots = [ast.fold(root, self._add) for root in roots]
 
@@ -38,14 +40,22 @@ class Tape:
         key = (type(node), node.own, below)
         if key not in self._numbered:
             self._numbered[key] = len(self._steps)
-            self._steps.append((node, below))
+            self._steps.append(_step(node, below))
         return self._numbered[key]
 
     def run(self, env: Mapping[str, float]) -> list[float]:
         """Return the value of each tree; NaN where it has none, as for a name that `env` lacks."""
         values: list[float] = []
-        for node, below in self._steps:
-            values.append(_step(node, [values[i] for i in below], env))
+        for name, function, below, value in self._steps:
+            if function is None:
+                values.append(value if name is None else env.get(name, value))
+                continue
+            try:
+                values.append(float(function(*[values[i] for i in below])))
+            except (ValueError, TypeError):  # no real value: log(-1), (-1)^0.5 (which is complex in Python), 0 % 0
+                values.append(NAN)
+            except OverflowError:
+                values.append(math.inf)
         return [values[root] for root in self._roots]
 
 
@@ -63,26 +73,23 @@ def constant(node: Node) -> float | None:
     >>> constant(parse_expression("-1/4").root)
     -0.25
     """
-    if any(isinstance(n, ast.Name) for n in ast.walk(node)):
-        return None
+    left = [node]
+    while left:  # from the right, where a long sum has its short branches
+        one = left.pop()
+        if isinstance(one, ast.Name):
+            return None
+        left += one.children
     value = value_at(node, {})
     return value if math.isfinite(value) else None
 
 
-def _step(node: Node, below: list[float], env: Mapping[str, float]) -> float:
+def _step(node: Node, below: tuple[int, ...]) -> _Step:
+    """Return the name, function, arguments and value of a step; the value is that without a function and a name."""
     if isinstance(node, ast.Number | ast.Boolean):
-        return float(node.value)
+        return None, None, (), float(node.value)
     if isinstance(node, ast.Name):
-        return env.get(node.name, CONSTANTS.get(node.name, NAN))
-    function = _operation(node)
-    if function is None:
-        return NAN
-    try:
-        return float(function(*below))
-    except (ValueError, TypeError):  # no real value: log(-1), (-1)^0.5 (which is complex in Python), 0 % 0
-        return NAN
-    except OverflowError:
-        return math.inf
+        return node.name, None, (), CONSTANTS.get(node.name, NAN)
+    return None, _operation(node), below, NAN
 
 
 def _operation(node: Node) -> Callable[..., Any] | None:

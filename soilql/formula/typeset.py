@@ -112,11 +112,11 @@ def _set(node: Node, below: tuple[Box, ...]) -> Box:
             return _beside([_text("−" if operator == "-" else "+"), _after(below[0], _PRODUCT)], _SIGN)
         case ast.Binary(operator, _, _):
             return _binary(operator, *below)
-        case ast.Call("sqrt", _):
+        case ast.Call("sqrt", _) if below:
             return _beside([_text("√"), below[0] if below[0].level == _ATOM else _bracketed(below[0])], _ATOM)
-        case ast.Call("abs", _):
+        case ast.Call("abs", _) if below:
             return _fenced(below[0], "|", "|")
-        case ast.Call("I", _):
+        case ast.Call("I", _) if below:
             return below[0]
         case ast.Call(function, _):
             return _beside([_text(function), _bracketed(_joined(below, ", "))], _ATOM)
@@ -198,7 +198,7 @@ def _joined(boxes: Sequence[Box], between: str) -> Box:
     parts: list[Box] = []
     for i, box in enumerate(boxes):
         parts += [_text(between), box] if i else [box]
-    return _beside(parts, _SUM) if len(parts) > 1 else parts[0]
+    return _beside(parts, _SUM) if len(parts) > 1 else parts[0] if parts else _text("")
 
 
 def _fraction(above: Box, below: Box) -> Box:

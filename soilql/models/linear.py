@@ -37,6 +37,7 @@ class Params(p.Params):
         ge=2,
         doc="Fewest complete rows of a zone that is fitted; by default one more than there are coefficients.",
     )
+    fallback: fitting.Fallback = param("none", doc=fitting.FALLBACK_DOC)
     level: float = param(0.95, gt=0, lt=1, doc="Confidence level of the coefficients' intervals.")
     back_transform: regression.BackTransform = param("none", doc=regression.BACK_TRANSFORM_DOC)
 

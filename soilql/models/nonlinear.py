@@ -4,43 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from soilql import params as p
 from soilql.context import Context
 from soilql.edits import one_letter_off
 from soilql.errors import Diagnostic, SoilqlError
-from soilql.fits import fitted, fitting, regression, training
+from soilql.fits import fitted, fitting, nonlinear_params, regression, training
 from soilql.kinds import Block, Scope
-from soilql.params import Formula, NewName, TableRef, UnitText, ZonesRef, param
+from soilql.params import Formula, NewName, TableRef, ZonesRef, param
 from soilql.source import Mapping as MappingNode
 from soilql.source import Scalar
 from soilql.values import State, ValueType
 
 VERSION = 1
 PRODUCES = ValueType.MODEL
-
-
-@dataclass(frozen=True)
-class Parameter(p.Params):
-    """What is known of one parameter beforehand."""
-
-    SHORTHAND = "start"
-
-    start: float | None = param(None, doc="Where one of the searches begins; without it starts are found.")
-    bounds: list[float] | None = param(None, doc="Least and greatest value: [0, .inf] for one that is not negative.")
-    unit: UnitText | None = param(None, doc="Unit of the parameter.")
-    truth: float | None = param(
-        None, doc="True value, where the data are simulated: the summary shows it beside the estimate."
-    )
-
-    def __post_init__(self) -> None:
-        if self.bounds is None:
-            return
-        if len(self.bounds) != 2 or not self.bounds[0] < self.bounds[1]:
-            raise ValueError("`bounds` are two numbers, the first below the second", "bounds")
-        if self.start is not None and not self.bounds[0] <= self.start <= self.bounds[1]:
-            raise ValueError(f"the start {self.start:g} lies outside its bounds", "start")
 
 
 @dataclass(frozen=True)
@@ -52,66 +29,45 @@ class Params(p.Params):
         "scale."
     )
     data: TableRef = param(doc="Table of training rows; rows with a missing value are left out and counted.")
-    params: list[NewName] | dict[NewName, Parameter | None] = param(
-        doc="Every parameter of the formula: [a, b], or {a: {start: 400, bounds: [0, .inf], unit: g C m-2 yr-1}, b: "
-        "0.05} with what is known beforehand (a bare number is a start)."
-    )
+    params: nonlinear_params.Declared = param(doc=nonlinear_params.PARAMS_DOC)
     by: ZonesRef | None = param(None, doc="Partition in each of whose zones the model is fitted anew.")
     min_rows: int | None = param(
         None, ge=2, doc="Fewest complete rows of a zone that is fitted; by default one more than there are parameters."
     )
+    fallback: fitting.Fallback = param("none", doc=fitting.FALLBACK_DOC)
     constants: dict[NewName, float] = param({}, doc="Names in the formula with fixed values: {Tref: 10}.")
-    interval: Literal["wald", "profile"] = param(
-        "wald",
-        doc="Intervals of the parameters: `wald`, symmetric, or `profile`, by profile likelihood (slower, honest).",
-    )
+    interval: nonlinear_params.Interval = param("wald", doc=nonlinear_params.INTERVAL_DOC)
     level: float = param(0.95, gt=0, lt=1, doc="Confidence level of the intervals.")
     starts: int = param(16, ge=0, doc="Number of starting points that are tried besides the given and log-linear ones.")
     seed: int = param(1, ge=0, doc="Seed of the starting points.")
-    uncertainty: Literal["vcov", "cv10", "bootstrap"] = param(
-        "vcov",
-        doc="How the parameters of Monte Carlo members are drawn: `vcov` from their covariance, `cv10` each apart with "
-        "a coefficient of variation of 10 % (Huang et al. 2020), `bootstrap` by refits to resampled residuals.",
-    )
+    uncertainty: nonlinear_params.Uncertainty = param("vcov", doc=nonlinear_params.UNCERTAINTY_DOC)
     back_transform: regression.BackTransform = param("none", doc=regression.BACK_TRANSFORM_DOC)
 
     def __post_init__(self) -> None:
-        names = list(self.params)
-        if not names:
-            raise ValueError("`params` is empty: a model without parameters is no model", "params")
-        if len(set(names)) < len(names):
-            raise ValueError("`params` names a parameter twice", "params")
-        both = [name for name in names if name in self.constants]
-        if both:
-            raise ValueError(f"`{both[0]}` is both a parameter and a constant", "constants")
+        nonlinear_params.check_declared(self.params, self.constants)
 
     @property
-    def known(self) -> dict[str, Parameter]:
+    def known(self) -> dict[str, nonlinear_params.Parameter]:
         """What is known of each parameter, in their order."""
-        if isinstance(self.params, list):
-            return {str(name): Parameter() for name in self.params}
-        return {str(name): found or Parameter() for name, found in self.params.items()}
+        return nonlinear_params.known(self.params)
 
 
 def run(params: Params, ctx: Context) -> fitted.FittedModel:
-    from soilql.fits.nonlinear_fit import Settings, fit_zone
+    from soilql.fits.nonlinear_fit import fit_zone
+    from soilql.fits.nonlinear_settings import Settings, of_parameters
 
-    problems = [*regression.response_problems(params.formula), *_unused(params, ctx.block), *_underivable(params)]
+    problems = [*regression.response_problems(params.formula), *_problems(params, ctx.block)]
     if problems:
         raise SoilqlError(problems)
     response = regression.response_of(params.formula)
-    drivers = _drivers(params)
     known = params.known
+    drivers = nonlinear_params.drivers(params.formula, [*known, *params.constants])
     settings = Settings(
         formula=params.formula.text,
-        params=tuple(known),
         constants={str(name): value for name, value in params.constants.items()},
         response=response,
         drivers=drivers,
-        starts={name: one.start for name, one in known.items() if one.start is not None},
-        bounds={name: (one.bounds[0], one.bounds[1]) for name, one in known.items() if one.bounds is not None},
-        units={name: str(one.unit) for name, one in known.items() if one.unit is not None},
-        truths={name: one.truth for name, one in known.items() if one.truth is not None},
+        **of_parameters(known),
         interval=params.interval,
         level=params.level,
         n_starts=params.starts,
@@ -132,8 +88,7 @@ def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
     yield from regression.response_problems(params.formula)
     names = [*params.known, *map(str, params.constants)]
     yield from fitting.check_formula(block, scope, linear=False, parameters=names)
-    yield from _unused(params, block)
-    yield from _underivable(params)
+    yield from _problems(params, block)
 
 
 def complete(key: str, node: MappingNode, scope: Scope) -> list[str]:
@@ -162,7 +117,7 @@ def complete(key: str, node: MappingNode, scope: Scope) -> list[str]:
 
 def load(state: State, params: Params) -> fitted.FittedModel:
     """Return the model whose state was stored."""
-    from soilql.fits.nonlinear_fit import load_fit
+    from soilql.fits.nonlinear_zone import load_fit
 
     return fitted.load_model(state, load_fit)
 
@@ -172,39 +127,7 @@ def describe(params: Params) -> str:
     return f"fit {params.formula.text.strip()}{by}"
 
 
-def _drivers(params: Params) -> tuple[str, ...]:
-    from soilql.expr import ast
-    from soilql.expr.functions import CONSTANTS
-
-    other = {*params.known, *params.constants, *CONSTANTS}
-    return tuple(name for name in ast.names(params.formula.formula.predictors) if name not in other)
-
-
-def _unused(params: Params, block: Block) -> Iterator[Diagnostic]:
-    """Say which declared parameters and constants the formula does not use."""
-    from soilql.expr import ast
-
-    used = set(ast.names(params.formula.formula.predictors))
-    for i, name in enumerate(params.known):
-        if name not in used:
-            place = block.span("params", i if isinstance(params.params, list) else name)
-            yield Diagnostic("SQ401", f"the formula does not use the parameter `{name}`", place, help="leave it out")
-    for name in params.constants:
-        if name not in used:
-            place = block.span("constants", name)
-            yield Diagnostic("SQ209", f"the formula does not use the constant `{name}`", place, help="leave it out")
-
-
-def _underivable(params: Params) -> Iterator[Diagnostic]:
-    """Say which parameters stand where a model has no derivative."""
-    from soilql.expr.derivative import differentiate
-
-    seen = set()
-    for name in params.known:
-        try:
-            differentiate(params.formula.formula.predictors, name, params.formula)
-        except SoilqlError as error:
-            for found in error.diagnostics:
-                if found.span not in seen:
-                    seen.add(found.span)
-                    yield found
+def _problems(params: Params, block: Block) -> Iterator[Diagnostic]:
+    """Say which parameters the formula does not use, or has no derivative in."""
+    yield from nonlinear_params.unused(params.formula, params.params, params.constants, block)
+    yield from nonlinear_params.underivable(params.formula, params.known)

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from soilql.context import Context
 from soilql.errors import Diagnostic
-from soilql.fits import fitted, forest_params
+from soilql.fits import feature_params, fitted, forest_params
 from soilql.kinds import Block, Scope
 from soilql.values import State, ValueType
 
-VERSION = 1
+VERSION = 2
 PRODUCES = ValueType.MODEL
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Params(forest_params.ForestParams):
     """What is modelled, and how the trees are grown."""
 
@@ -27,7 +27,7 @@ def run(params: Params, ctx: Context) -> fitted.FittedModel:
 
 
 def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
-    return forest_params.check(block, scope)
+    return feature_params.check(block, scope)
 
 
 def load(state: State, params: Params) -> fitted.FittedModel:
@@ -38,4 +38,4 @@ def load(state: State, params: Params) -> fitted.FittedModel:
 
 
 def describe(params: Params) -> str:
-    return f"random forest of {params.words()}"
+    return f"random forest of {params.trees} trees: {params.words()}"

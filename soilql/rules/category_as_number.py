@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from soilql import design, lineage
 from soilql.errors import Diagnostic, Severity, Span
 from soilql.expr import ast
+from soilql.kinds import Block
 from soilql.params import Ref
 from soilql.spec import Spec
 
@@ -61,10 +62,17 @@ def _derived(spec: Spec) -> Iterator[Diagnostic]:
 
 
 def _cuts(spec: Spec) -> Iterator[Diagnostic]:
+    users: dict[str, list[Block]] = {}
+    for block in spec.blocks.values():
+        users.setdefault(str(getattr(block.params, "by", None)), []).append(block)
     for zones in design.blocks(spec, "cut"):
         name = str(zones.params.of)
-        users = [block for block in spec.blocks.values() if str(getattr(block.params, "by", None)) == zones.name]
-        data = [str(ref) for user in users for key in ("data", "on") if (ref := getattr(user.params, key, None))]
+        data = [
+            str(ref)
+            for user in users.get(zones.name, ())
+            for key in ("data", "on")
+            if (ref := getattr(user.params, key, None))
+        ]
         if any(_is_class(spec, Ref(ref).block, name) for ref in data):
             yield _warning(name, zones.span("of"), "use zones of `kind: classes`")
 

@@ -33,7 +33,7 @@ EACH = 10
 
 def check(spec: Spec) -> Iterator[Diagnostic]:
     """Yield a warning for each stated `min_rows` below ten a coefficient."""
-    for model in design.models(spec, *design.REGRESSIONS):
+    for model in (*design.models(spec, *design.REGRESSIONS), *design.blocks(spec, "staged_selection")):
         stated, count = model.params.min_rows, _coefficients(model)
         if stated is not None and stated < EACH * count:
             message = f"`{model.name}` has {count} coefficients, and {stated} rows are enough to fit it"
@@ -43,6 +43,8 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
 
 def _coefficients(model: Block) -> int:
     """Return the number of coefficients, a category counted as one."""
+    if model.kind == "staged_selection":
+        return max(len(stage.params) for stage in model.params.stages.values())
     if model.kind == "nonlinear":
         return len(design.parameters(model))
     try:

@@ -34,7 +34,8 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
     """Yield a warning for each model whose members ignore the covariance of several parameters."""
     seen = set()
     for prediction, model in design.mappings(spec):
-        drawn_apart = getattr(model.params, "uncertainty", "") == "cv10" and len(design.parameters(model)) > 1
+        several = model.kind == "staged_selection" or len(design.parameters(model)) > 1
+        drawn_apart = several and getattr(model.params, "uncertainty", "") == "cv10"
         if not drawn_apart or not prediction.params.members or model.name in seen:
             continue
         seen.add(model.name)

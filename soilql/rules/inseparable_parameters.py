@@ -22,8 +22,8 @@ from collections.abc import Iterator
 
 from soilql.errors import Diagnostic
 from soilql.expr import ast
-from soilql.formula.identify import Confounded, identify
-from soilql.formula.model import FormulaModel, joint_node, models, priors, with_constants
+from soilql.formula.identify import Confounded
+from soilql.formula.model import FormulaModel, identified, joint_node, models
 from soilql.spec import Spec
 
 CODE = "SQ403"
@@ -33,7 +33,7 @@ TITLE = "parameters that cannot be told apart"
 def check(spec: Spec) -> Iterator[Diagnostic]:
     """Yield one finding for each group of parameters."""
     for model in models(spec.blocks, spec):
-        found = identify(with_constants(model), priors(model), model.drivers)
+        found = identified(model)
         for group in () if found is None else found.confounded:
             place = model.formula.span(joint_node(model.right, set(group.parameters)))
             message = f"{_listed(group.parameters)} cannot be told apart"

@@ -36,7 +36,7 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
         if model.kind not in design.FORESTS or not prediction.params.members:
             continue
         why = ""
-        if not model.params.bootstrap:
+        if not model.params.bootstrap and model.params.members_from in ("trees", "resample"):
             why, help = f"the trees of `{model.name}` all see the same rows", "leave out `bootstrap: false`"
         elif model.params.members_from == "resample":
             why = f"resampled means of `{model.name}` draw together as trees are added"

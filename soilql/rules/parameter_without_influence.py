@@ -21,8 +21,7 @@ from collections.abc import Iterator
 
 from soilql.errors import Diagnostic
 from soilql.expr import ast
-from soilql.formula.identify import identify
-from soilql.formula.model import joint_node, models, priors, with_constants
+from soilql.formula.model import identified, joint_node, models
 from soilql.spec import Spec
 
 CODE = "SQ404"
@@ -33,7 +32,7 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
     """Yield a finding for each parameter that changes nothing; one that the formula does not name is SQ401."""
     for model in models(spec.blocks, spec):
         used = set(ast.names(model.right))
-        found = identify(with_constants(model), priors(model), model.drivers) if used else None
+        found = identified(model) if used else None
         for name in () if found is None else found.idle:
             if name in used:
                 place = model.formula.span(joint_node(model.right, {name}))

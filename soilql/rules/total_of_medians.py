@@ -37,17 +37,27 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
     for total in design.blocks(spec, "total"):
         for i, ref in enumerate(total.params.of):
             for use in design.uses(spec, ref):
-                model = spec.block(use.prediction.params.model.block)
-                if model is None or model.name in seen or not _predicts_medians(model):
-                    continue
-                seen.add(model.name)
-                message = f"`{model.name}` predicts medians, whose sum is below the total"
-                help = f"add `back_transform: duan` to `{model.name}`"
-                yield Diagnostic(CODE, message, total.span("of", i), help=help, severity=Severity.WARNING)
+                for model in _mapped(spec, use.prediction.params.model.block):
+                    if model.name in seen or not _predicts_medians(model):
+                        continue
+                    seen.add(model.name)
+                    message = f"`{model.name}` predicts medians, whose sum is below the total"
+                    help = f"add `back_transform: duan` to `{model.name}`"
+                    yield Diagnostic(CODE, message, total.span("of", i), help=help, severity=Severity.WARNING)
+
+
+def _mapped(spec: Spec, name: str) -> Iterator[Block]:
+    """Yield a model, or the models among which it chooses."""
+    model = spec.block(name)
+    if model is not None and name not in spec.cyclic:
+        yield model
+        for ref in getattr(model.params, "models", ()):
+            yield from _mapped(spec, ref.block)
 
 
 def _predicts_medians(model: Block) -> bool:
     if getattr(model.params, "back_transform", "") != "none":
         return False
-    response = model.params.formula.formula.response
+    formula = design.formula(model)
+    response = None if formula is None else formula.formula.response
     return isinstance(response, ast.Call) and response.function == "log"

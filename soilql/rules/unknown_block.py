@@ -19,25 +19,40 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from soilql.edits import respelled
-from soilql.errors import Diagnostic, Span, did_you_mean
+from soilql.errors import Diagnostic, Span, close_names, did_you_mean
+from soilql.formula.memo import once
 from soilql.spec import Spec
+from soilql.values import ValueType
 
 CODE = "SQ203"
 TITLE = "unknown block"
 
+_MOST_LISTED = 12
+
 
 def check(spec: Spec) -> Iterator[Diagnostic]:
     """Yield a finding for each reference to a block that is not there."""
+    names = spec.names()
     for name, references in spec.references.items():
         for reference in references:
             target = reference.ref.block
             if target in spec.blocks or target in spec.unbound:
                 continue
-            fitting = [n for n in spec.names() if n != name and spec.value_type(n) in reference.ref.accepts]
-            close = fitting if did_you_mean(target, fitting) else spec.names()
+            fitting = _fitting(spec, reference.ref.accepts)
+            close = tuple(n for n in close_names(target, fitting) if n != name) or names
             help = did_you_mean(target, close)
-            if not help and fitting:
-                help = f"`{reference.parameter}` can name {', '.join(f'`{n}`' for n in fitting)}"
+            if not help and (others := [f"`{n}`" for n in fitting if n != name]):
+                more = f" and {len(others) - _MOST_LISTED} more" if len(others) > _MOST_LISTED else ""
+                help = f"`{reference.parameter}` can name {', '.join(others[:_MOST_LISTED])}{more}"
             span = reference.span
             fixes = respelled(Span(span.source, span.start, span.start + len(target)), target, close, safe=False)
             yield Diagnostic(CODE, f"no block is named `{target}`", span, help=help, fixes=fixes)
+
+
+def _fitting(spec: Spec, accepts: frozenset[ValueType]) -> tuple[str, ...]:
+    """Return the blocks whose value is of some types."""
+
+    def find() -> tuple[str, ...]:
+        return tuple(name for name in spec.names() if spec.value_type(name) in accepts)
+
+    return once(spec, (_fitting, accepts), find)

@@ -26,8 +26,8 @@ from collections.abc import Iterator
 
 from soilql import design, lineage
 from soilql.errors import Diagnostic, Severity
+from soilql.fits.zoning import needs_of
 from soilql.kinds import Block
-from soilql.params import Ref
 from soilql.spec import Spec
 
 CODE = "SQ643"
@@ -44,13 +44,13 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
 
 def _problem(spec: Spec, block: Block, model: Block, why: str) -> Iterator[Diagnostic]:
     by = getattr(block.params, "by", None)
-    zones = None if by is None else spec.block(Ref(by).block)
-    column = None if zones is None else getattr(zones.params, "of", None)
-    if column is None or not hasattr(model.params, "formula"):
+    if by is None or not hasattr(model.params, "formula"):
         return
     response, data = design.response(model), str(model.params.data)
     wanted = lineage.origins(spec, data, response) if response is not None else frozenset()
-    if wanted and (column == response or wanted <= lineage.origins(spec, data, str(column))):
+    for column in needs_of(by, spec) if wanted else ():
+        if column != response and not wanted <= lineage.origins(spec, data, column):
+            continue
         message = f"the zones `{by}` are cut on `{column}`, the response of `{model.name}`"
         help = "cut on what is known beforehand, such as climate"
         yield Diagnostic(CODE, message, block.span("by"), why, help, Severity.WARNING)
