@@ -81,14 +81,14 @@ class Binder:
         given = {field.name: values.get(field.name, field.default) for field in declared}
         return self._build(cls, node, given, whole)
 
-    def _build(self, cls: type[p.Params], node: Mapping, given: dict[str, Any], whole: bool) -> Any | None:
+    def _build(self, cls: type[p.Params], node: Node, given: dict[str, Any], whole: bool) -> Any | None:
         try:
             return cls(**given)
         except ValueError as error:  # a Params class may check in __post_init__ what concerns several fields
             if not whole:
                 return None
             key = str(error.args[1]) if len(error.args) > 1 else ""
-            inner = node.get(key)
+            inner = node.get(key) if isinstance(node, Mapping) else None
             self.report("SQ126", str(error.args[0]), inner or node)
             return None
 
@@ -138,6 +138,11 @@ class Binder:
         share = (field.maximum == 1 or field.below == 1) and 1 < value < 100
         help = f"for {value:g} % write {value / 100:g}" if share else ""
         return self.report("SQ123", f"`{field.key}` must be {words}", node, f"is {value:g}", help)
+
+    def field(self, field: p.Field, node: Node) -> Any:
+        """Bind one node to one declared parameter, its bounds included; None where it does not fit."""
+        value = self._field(field, node)
+        return None if value is _MISSING else value
 
     def value(self, annotation: Any, node: Node, key: str) -> Any:
         """Bind one node to one type; the module's missing marker where it does not fit."""
@@ -251,7 +256,8 @@ class Binder:
             return self._wrong_shape(node, key, "a mapping")
         value = self._field(short, node)
         rest = {f.name: f.default for f in p.fields(cls) if f.name != short.name}
-        return _MISSING if value is _MISSING else cls(**{short.name: value, **rest})
+        built = None if value is _MISSING else self._build(cls, node, {short.name: value, **rest}, whole=True)
+        return _MISSING if built is None else built
 
     def _scalar(self, annotation: Any, node: Node, key: str) -> Any:
         if not isinstance(node, Scalar):

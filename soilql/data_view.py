@@ -40,7 +40,7 @@ def _list(entries: Sequence[registry.Entry]) -> Iterator[str]:
         return
     for entry in entries:
         states = {found.place for found in registry.locate(entry.name)}
-        state = "to fetch" if "absent" in states else "at hand"
+        state = "product" if not states else "to fetch" if "absent" in states else "at hand"
         yield f"{entry.name:<{width}}  {state:<8}  {entry.kind:<5}  {entry.title}"
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +12,7 @@ from soilql.errors import Severity, Span
 from soilql.expr import ast
 from soilql.expr.functions import CONSTANTS
 from soilql.expr.parse import Expression
+from soilql.formula.memo import once
 from soilql.kinds import Block
 from soilql.lineage import entries, filtered, origins
 from soilql.params import ModelRef, Ref, SchemeRef
@@ -43,11 +45,29 @@ def is_sound(spec: Spec, block: Block) -> bool:
 
     A filter or an option that could not be read has its default, from which nothing follows.
     """
+    return once(spec, (is_sound, block), lambda: _is_sound(spec, block))
+
+
+def _is_sound(spec: Spec, block: Block) -> bool:
     if block.name in spec.cyclic or any(map(spec.misleads, spec.references[block.name])):
         return False
     here = block.node.span
-    errors = (one.span for one in spec.diagnostics if one.severity is Severity.ERROR and one.span is not None)
-    return not any(e.source is here.source and here.start <= e.start <= here.end for e in errors)
+    starts = _errors(spec).get(id(here.source), [])
+    following = bisect_left(starts, here.start)
+    return following == len(starts) or starts[following] > here.end
+
+
+def _errors(spec: Spec) -> dict[int, list[int]]:
+    """Return where the errors of a spec begin, in order, by the text they are in."""
+
+    def find() -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for one in spec.diagnostics:
+            if one.severity is Severity.ERROR and one.span is not None:
+                found.setdefault(id(one.span.source), []).append(one.span.start)
+        return {source: sorted(starts) for source, starts in found.items()}
+
+    return once(spec, _errors, find)
 
 
 def models(spec: Spec, *kinds: str) -> Iterator[Block]:
@@ -60,15 +80,27 @@ def models(spec: Spec, *kinds: str) -> Iterator[Block]:
 
 def is_whole(spec: Spec) -> bool:
     """Return whether nothing is known to be wrong, so that what is absent is absent on purpose."""
-    return spec.ok and not any(spec.misleads(one) for found in spec.references.values() for one in found)
+
+    def find() -> bool:
+        return spec.ok and not any(spec.misleads(one) for found in spec.references.values() for one in found)
+
+    return once(spec, is_whole, find)
 
 
 # --- models and their formulas ----------------------------------------------------------------------------------------
 
 
+def formula(model: Block) -> Expression | None:
+    """Return the formula of a model, of a selection that of its first stage; None where it has none."""
+    stages = getattr(model.params, "stages", None)
+    found: Expression | None = getattr(next(iter(stages.values())) if stages else model.params, "formula", None)
+    return found
+
+
 def response(model: Block) -> str | None:
     """Return the column that a model is fitted to, also inside a function; None where it is not one column."""
-    names = ast.names(model.params.formula.formula.response)
+    found = formula(model)
+    names = () if found is None else ast.names(found.formula.response)
     return names[0] if len(names) == 1 else None
 
 
@@ -119,6 +151,19 @@ class Trial:
 
 def trials(spec: Spec, model: str | None = None) -> Iterator[Trial]:
     """Yield every test of a model, or of all."""
+    yield from once(spec, trials, lambda: _by_model(_trials(spec))).get(model, ())
+
+
+def _by_model(found: Iterable[Trial]) -> dict[str | None, list[Trial]]:
+    """Return tests by the name of their model; all of them under None."""
+    known: dict[str | None, list[Trial]] = {None: []}
+    for trial in found:
+        known[None].append(trial)
+        known.setdefault(trial.model.name, []).append(trial)
+    return known
+
+
+def _trials(spec: Spec) -> Iterator[Trial]:
     for name, references in spec.references.items():
         if not is_sound(spec, spec.blocks[name]):
             continue
@@ -127,9 +172,7 @@ def trials(spec: Spec, model: str | None = None) -> Iterator[Trial]:
         for scheme in schemes:
             for one in tested:
                 found, by = spec.block(one.ref.block), spec.block(scheme.ref.block)
-                if found is None or by is None or model not in (None, found.name):
-                    continue
-                if is_sound(spec, found) and is_sound(spec, by):
+                if found is not None and by is not None and is_sound(spec, found) and is_sound(spec, by):
                     yield Trial(spec.blocks[name], found, by, scheme.span)
 
 

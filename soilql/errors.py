@@ -4,11 +4,31 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
+
+#: What would break the line, move the cursor, turn the direction of reading or not be seen where a text is shown.
+_UNSEEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+#: Characters from which on only a part of a line is shown.
+_LONGEST_LINE = 200
+#: Names from which on only some are looked at for one that may be meant.
+_MANY_NAMES = 100
+
+
+def visible(text: str) -> str:
+    """Return a text with one sign in the place of each character that a terminal would obey rather than show.
+
+    Examples
+    --------
+    >>> visible("a\\x1b[2J\\nb\\x9b")
+    'a␛[2J␊b�'
+    """
+    return _UNSEEN.sub(lambda match: chr(0x2400 + ord(match[0])) if match[0] < " " else "\ufffd", text)
 
 
 class Severity(StrEnum):
@@ -152,10 +172,15 @@ class Fix:
     safe: bool
     title: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", visible(self.title))
+
 
 @dataclass(frozen=True)
 class Diagnostic:
     """One finding: what is wrong, where, and how to mend it.
+
+    What is said of a text may quote it: characters that are not for showing are replaced (see `visible`).
 
     Parameters
     ----------
@@ -185,6 +210,11 @@ class Diagnostic:
     severity: Severity = Severity.ERROR
     notes: tuple[str, ...] = field(default=())
     fixes: tuple[Fix, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        for name in ("message", "label", "help"):
+            object.__setattr__(self, name, visible(getattr(self, name)))
+        object.__setattr__(self, "notes", tuple(map(visible, self.notes)))
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -229,12 +259,23 @@ def _excerpt(span: Span, label: str) -> tuple[list[str], str]:
     text = span.source.line(span.line)
     start = span.column - 1
     end = span.end_column - 1 if span.end_line == span.line else len(text)
+    if len(text) > _LONGEST_LINE:
+        text, start, end = _clipped(text, start, end)
     carets = "^" * max(1, end - start)
     # Tabs are kept in the gutter so that the carets stand under what they mean at any tab width.
-    indent = "".join("\t" if char == "\t" else " " for char in text[:start])
+    indent = re.sub(r"[^\t]", " ", text[:start])
     pad = " " * (len(number) + 1)
     below = f"{pad}| {indent}{carets}" + (f" {label}" if label else "")
-    return [f"{number} | {text}", below], pad
+    return [f"{number} | {visible(text)}", below], pad
+
+
+def _clipped(text: str, start: int, end: int) -> tuple[str, int, int]:
+    """Return the part of a line that holds a place, and the place in it; of a long place the beginning."""
+    first = max(0, min(start, len(text)) - _LONGEST_LINE // 4)
+    last = min(len(text), first + _LONGEST_LINE)
+    before, after = "..." if first else "", "..." if last < len(text) else ""
+    moved = len(before) - first
+    return f"{before}{text[first:last]}{after}", start + moved, min(end, last) + moved
 
 
 class SoilqlError(Exception):
@@ -249,7 +290,10 @@ class SoilqlError(Exception):
     def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic]) -> None:
         found = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
         self.diagnostics: tuple[Diagnostic, ...] = found
-        super().__init__("\n".join(d.render() for d in found))
+        super().__init__(found)
+
+    def __str__(self) -> str:
+        return "\n".join(d.render() for d in self.diagnostics)
 
 
 def close_names(name: str, known: Iterable[str]) -> list[str]:
@@ -260,15 +304,35 @@ def close_names(name: str, known: Iterable[str]) -> list[str]:
     >>> close_names("lattitude", ["Latitude", "Longitude"])
     ['Latitude']
     """
+    return list(_close_names(name, known if isinstance(known, tuple) else tuple(dict.fromkeys(known))))
+
+
+@lru_cache(maxsize=4)
+def _close_names(name: str, known: tuple[str, ...]) -> list[str]:
     import difflib
 
-    choices: Sequence[str] = list(dict.fromkeys(known))
+    choices = known if len(known) <= _MANY_NAMES else _neighbours(name, known)
     by_lower = {choice.lower(): choice for choice in reversed(choices)}
     if name.lower() in by_lower:
         return [by_lower[name.lower()]]
     close = difflib.get_close_matches(name, choices, n=2, cutoff=0.6)
     likeness = [difflib.SequenceMatcher(None, choice, name).ratio() for choice in close]
     return [choice for choice, ratio in zip(close, likeness, strict=True) if ratio > likeness[0] - 0.1]
+
+
+def _neighbours(name: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names that begin or end most like another; to look at all would take too long for each of many."""
+    near = set()
+    for sign in (1, -1):  # forwards, and from the last letter
+        names, key = _in_order(known, sign), name.lower()[::sign]
+        at = bisect.bisect_left(names, (key, -1))
+        near |= {place for _, place in names[max(0, at - _MANY_NAMES // 4) : at + _MANY_NAMES // 4]}
+    return tuple(known[place] for place in sorted(near))
+
+
+@lru_cache(maxsize=8)
+def _in_order(known: tuple[str, ...], sign: int) -> list[tuple[str, int]]:
+    return sorted((name.lower()[::sign], place) for place, name in enumerate(known))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -17,9 +17,11 @@ from soilql import params as p
 from soilql.errors import Diagnostic, SoilqlError, did_you_mean
 from soilql.expr.functions import CONSTANTS, FUNCTIONS
 from soilql.inputs import Input
-from soilql.lint import rule_modules
+from soilql.lint import check_modules, rule_modules
 from soilql.spec import SECTION_DOCS, Meta
+from soilql.topics import TOPICS
 from soilql.type_words import bounds_text, describe, number_text
+from soilql.using import Use
 
 #: Family of a code, by its first digit.
 FAMILIES = {
@@ -44,7 +46,8 @@ def explain(topic: str, width: int | None = None) -> str:
     ----------
     topic : str
         A code (``SQ201``), a kind (``quantile_forest`` or ``models.quantile_forest``), a section (``models``), a
-        function (``exp``), or ``functions`` or ``codes`` for a list of all.
+        function (``exp``), ``use``, ``extends``, ``inputs`` or ``lock``, or, for a list of all, ``functions`` or
+        ``codes``.
     width : int, optional
         Longest line; default that of the terminal, at most 100.
 
@@ -72,6 +75,8 @@ def _lines(topic: str, width: int) -> Iterable[str]:
         return (line for name in (*FUNCTIONS, *CONSTANTS) for line in _function(name, width))
     if topic in FUNCTIONS or topic in CONSTANTS:
         return _function(topic, width)
+    if topic in TOPICS:
+        return _topic(topic, width)
     if topic in SECTION_DOCS:
         return _section(topic, width)
     section, _, name = topic.rpartition(".")
@@ -82,9 +87,19 @@ def _lines(topic: str, width: int) -> Iterable[str]:
     return (line for kind in known for line in _kind(kind, width))
 
 
+def _topic(topic: str, width: int) -> Iterator[str]:
+    yield from _prose(TOPICS[topic], width)
+    declared: dict[str, type[p.Params]] = {"use": Use, "inputs": Input}
+    if topic in declared:
+        yield from ("", f"keys of each {'recipe' if topic == 'use' else 'input'}")
+        yield from _parameters(declared[topic], "  ", width)
+    if topic == "use":
+        yield from _hanging("  inputs: ", "values of the recipe's inputs", width)
+
+
 def _unknown(topic: str) -> Diagnostic:
     every = [n for s in kinds.SECTIONS for n in kinds.names(s)]
-    known = [*SECTION_DOCS, *every, *FUNCTIONS, *CONSTANTS, "functions", "codes"]
+    known = [*TOPICS, *SECTION_DOCS, *every, *FUNCTIONS, *CONSTANTS, "functions", "codes"]
     if topic[:2].upper() == "SQ":
         return Diagnostic("SQ140", f"there is no code `{topic}`", help="`soilql explain codes` lists them all")
     help = did_you_mean(topic.rpartition(".")[2], known) or did_you_mean(topic, known)
@@ -99,6 +114,10 @@ def codes() -> dict[str, str]:
     found = {code: f"{code} {doc['title']}\n\n{doc['why']}" for code, doc in yaml.safe_load(text).items()}
     for module in rule_modules():
         found[module.CODE] = f"{module.CODE} {module.TITLE}\n\n{inspect.cleandoc(module.__doc__ or '')}"
+    for module in check_modules():
+        # A check with the code of a rule says what the data add to it.
+        head = found.get(module.CODE, f"{module.CODE} {module.TITLE}")
+        found[module.CODE] = f"{head}\n\n{inspect.cleandoc(module.__doc__ or '')}"
     return dict(sorted(found.items()))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from soilql import __version__, manifest
 from soilql.manifest import Output
+from soilql.outputs.names import file_stem
 from soilql.plan import Node
 from soilql.store.disk import sync_folder
 from soilql.values import Fitted, Grid, Table, Value
@@ -60,12 +61,13 @@ class Exporter:
         if self._up_to_date(node.name, node.key):
             self.outputs += self._previous.of(node.name)
             return
-        place = Path(node.block.section, node.name)
+        stem = file_stem(node.name)
+        place = Path(node.block.section, stem)
         partial = self._folder / _PARTIAL / place
         partial.mkdir(parents=True)
         # The key stands for all that decides the result; a title or a comment does not change a file.
         provenance = {"soilql": __version__, "block": node.name, "key": node.key}
-        self._place(_write(load(), partial, node.name, provenance), place, node.name, node.key)
+        self._place(_write(load(), partial, stem, provenance), place, node.name, node.key)
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text that belongs to the whole run."""

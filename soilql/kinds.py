@@ -15,6 +15,11 @@ and, where they apply,
 
 ``STORED = False``
     the value is cheap and is made anew rather than kept in the store (readers of grids, partitions, schemes);
+``SHOWS_NAMES = ("inputs",)``
+    which names of blocks the value shows, and its key therefore holds: ``"inputs"``, those that it refers to, as in the
+    column of models of a table of skill; ``"own"``, that of the block, as the name of a variable; both; or none,
+    ``()``. Where it is not said, a value of `analyses` shows both, and any other none. A block whose name nothing shows
+    may be renamed without anything being computed again;
 ``produces(params, scope) -> ValueType | None``
     instead of ``PRODUCES``, where it depends on the parameters;
 ``schema(block, scope) -> Schema | None``

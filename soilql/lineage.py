@@ -33,7 +33,8 @@ class Origin:
 def entries(block: Block) -> tuple[registry.Entry, ...]:
     """Return the registry's entries that a data set is read from."""
     found = []
-    for source in getattr(block.params, "source", ()):
+    product = getattr(block.params, "product", None)
+    for source in (*getattr(block.params, "source", ()), *((product,) if product else ())):
         if source.registry is not None:
             try:
                 found.append(registry.find(source.registry))

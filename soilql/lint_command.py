@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from soilql import fix, lint_files
 from soilql.errors import Diagnostic, SoilqlError, Source
@@ -14,6 +15,9 @@ from soilql.lint_files import Choice, FileFindings
 from soilql.parse import parse_source
 from soilql.reporting import Outcome, github, json, sarif, text
 from soilql.source import decode_source, read_source
+
+if TYPE_CHECKING:
+    from soilql.study.values import Places
 
 Format = Literal["text", "json", "sarif", "github"]
 STDIN = "-"
@@ -42,6 +46,8 @@ class Request:
     stdin_name : str
         What the standard input is called.
     colour : bool
+    data : Places, optional
+        Where values are kept, where the data are looked at too.
     """
 
     paths: tuple[str, ...]
@@ -52,6 +58,7 @@ class Request:
     diff: bool = False
     stdin_name: str = "<stdin>"
     colour: bool = False
+    data: Places | None = None
 
 
 def lint_command(request: Request, stdin: Callable[[], bytes]) -> Outcome:
@@ -80,7 +87,7 @@ def lint_command(request: Request, stdin: Callable[[], bytes]) -> Outcome:
     left_out = f"; not taken for specs: {', '.join(others)}" if others else ""
     if request.mend != "no":
         return _mend_files(request, paths, left_out)
-    results = lint_files.lint_files(paths, request.settings, request.choice)
+    results = lint_files.lint_files(paths, request.settings, request.choice, data=request.data)
     return _report(request, results, text.summary(results) + left_out)
 
 
@@ -107,13 +114,22 @@ def _report(request: Request, results: list[FileFindings], summary: str, done: s
     status = UNREADABLE if unreadable else FINDINGS if any(one.findings for one in results) else CLEAN
     if request.format != "text":
         return Outcome(_MACHINE[request.format].report(results), done, status)
-    return Outcome(out, f"{text.report(results, colour=request.colour)}{done}{summary}\n", status)
+    looked_at = "".join(_looked_at(results))
+    return Outcome(out, f"{text.report(results, colour=request.colour)}{done}{looked_at}{summary}\n", status)
+
+
+def _looked_at(results: list[FileFindings]) -> Iterator[str]:
+    """Yield the lines on the data that were looked at, by file where there are several."""
+    for one in results:
+        if one.looked_at:
+            yield "looked at\n" if len(results) == 1 else f"looked at in {one.name}\n"
+            yield from (f"  {line}\n" for line in one.looked_at)
 
 
 def _stdin(request: Request, raw: bytes) -> Outcome:
     source = decode_source(raw, request.stdin_name)
     if request.mend == "no":
-        found = FileFindings(source.name, tuple(lint_files.lint_source(source, request.settings)))
+        found = FileFindings(source.name, tuple(lint_files.lint_source(source, request.settings, request.data)))
         results = [lint_files.chosen(found, request.choice)]
         return _report(request, results, text.summary(results))
     mended, result = _mended(request, source)
@@ -142,14 +158,21 @@ def _mend_files(request: Request, paths: list[str], left_out: str) -> Outcome:
 
 
 def _mended(request: Request, source: Source) -> tuple[fix.Mended, FileFindings]:
-    """Return the mended text and what is left in it; only chosen findings are mended."""
+    """Return the mended text and what is left in it; only chosen findings are mended.
 
-    def check(state: Source) -> list[Diagnostic]:
-        return [one for one in lint_files.lint_source(state, request.settings) if request.choice.takes(one)]
+    Data are looked at where the text is mended: what they show is mended in a round of its own.
+    """
 
-    mended = fix.mend(source, check, parse_source, unsafe=request.mend == "unsafe")
-    everything = FileFindings(source.name, tuple(lint_files.lint_source(mended.source, request.settings)))
-    return mended, lint_files.chosen(everything, request.choice)
+    def check(state: Source, data: Places | None = None) -> list[Diagnostic]:
+        return [one for one in lint_files.lint_source(state, request.settings, data) if request.choice.takes(one)]
+
+    unsafe = request.mend == "unsafe"
+    mended = fix.mend(source, check, parse_source, unsafe=unsafe)
+    if request.data is not None:
+        further = fix.mend(mended.source, partial(check, data=request.data), parse_source, unsafe=unsafe)
+        mended = replace(further, done=(*mended.done, *further.done))
+    everything = lint_files.lint_source(mended.source, request.settings, request.data)
+    return mended, lint_files.chosen(FileFindings(source.name, tuple(everything)), request.choice)
 
 
 def _after_mending(

@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from soilql.errors import Diagnostic, Severity, SoilqlError, Source
 from soilql.parse import SUFFIXES, parse_source
 from soilql.source import read_source
+
+if TYPE_CHECKING:
+    from soilql.study.values import Places
 
 #: Files from which on a second process pays for its start.
 MANY = 32
@@ -36,12 +40,15 @@ class FileFindings:
         False where the file could not be read, which the findings then say.
     hidden : int
         Findings that were found and not chosen.
+    looked_at : tuple of str
+        The data that were looked at, one line each.
     """
 
     name: str
     findings: tuple[Diagnostic, ...]
     readable: bool = True
     hidden: int = 0
+    looked_at: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,27 +128,56 @@ def _is_spec(file: Path) -> bool:
         return True
 
 
-def lint_source(source: Source, settings: Mapping[str, str]) -> list[Diagnostic]:
-    """Return every finding about the text of a spec, with the edits that would mend it."""
-    from soilql.lint import lint
+def lint_source(source: Source, settings: Mapping[str, str], data: Places | None = None) -> list[Diagnostic]:
+    """Return every finding about the text of a spec, with the edits that would mend it.
+
+    Parameters
+    ----------
+    source : Source
+        The text.
+    settings : mapping of str to str
+        Inputs set from outside.
+    data : Places, optional
+        Where values are kept, for findings about the data as well; without it they are not looked at.
+    """
+    return list(_linted(source, settings, data)[0])
+
+
+def _linted(
+    source: Source, settings: Mapping[str, str], data: Places | None
+) -> tuple[tuple[Diagnostic, ...], tuple[str, ...]]:
+    """Return the findings, and what of the data was looked at."""
     from soilql.missing_keys import with_missing_keys
     from soilql.spec import build
 
     spec = build(parse_source(source), settings)
-    return with_missing_keys(spec, lint(spec))
+    if data is None:
+        from soilql.lint import lint
+
+        return tuple(with_missing_keys(spec, lint(spec))), ()
+    from soilql.lint_data import lint_data
+
+    looked = lint_data(spec, data)
+    return tuple(with_missing_keys(spec, looked.findings)), looked.lines
 
 
-def lint_file(path: str, settings: Mapping[str, str]) -> FileFindings:
+def lint_file(path: str, settings: Mapping[str, str], data: Places | None = None) -> FileFindings:
     """Return every finding about a file; that it cannot be read is one."""
     try:
         source = replace(read_source(Path(path)), path=Path(path))
-        return FileFindings(path, tuple(lint_source(source, settings)))
+        findings, looked_at = _linted(source, settings, data)
+        return FileFindings(path, findings, looked_at=looked_at)
     except SoilqlError as error:
         return FileFindings(path, error.diagnostics, readable=False)
 
 
 def lint_files(
-    paths: Sequence[str], settings: Mapping[str, str], choice: Choice | None = None, *, many: int = MANY
+    paths: Sequence[str],
+    settings: Mapping[str, str],
+    choice: Choice | None = None,
+    *,
+    many: int = MANY,
+    data: Places | None = None,
 ) -> list[FileFindings]:
     """Return the findings of files in their order, each finding once.
 
@@ -155,8 +191,10 @@ def lint_files(
         Which findings are kept; default all.
     many : int
         Number of files from which on several processes share them.
+    data : Places, optional
+        Where values are kept, for findings about the data as well.
     """
-    results = _each(partial(lint_file, settings=settings), paths, many)
+    results = _each(partial(lint_file, settings=settings, data=data), paths, many)
     return [chosen(one, choice or Choice()) for one in _each_once(results)]
 
 

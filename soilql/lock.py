@@ -15,7 +15,9 @@ from soilql.spec import build
 
 #: A recipe is a text that a person wrote; what is longer is something else.
 MOST_BYTES = 4 << 20
-_NOT_READ = frozenset({"SQ101", "SQ102", "SQ106", "SQ134", "SQ136", "SQ137", "SQ138", "SQ139", "SQ146", "SQ150"})
+_NOT_READ = frozenset(
+    {"SQ101", "SQ102", "SQ106", "SQ134", "SQ136", "SQ137", "SQ138", "SQ139", "SQ145", "SQ146", "SQ150"}
+)
 
 
 @dataclass(frozen=True)

@@ -147,8 +147,12 @@ def _make_node(spec: Spec, block: Block, needed: Mapping[str, Node], fetch: bool
         except SoilqlError as error:
             problems += error.diagnostics
             continue
+        if not sums:
+            continue  # a product whose files the user brings
         files[key] = paths
         parts[f"file.{key}"] = sums
+    if (names := kind.key_names(block.params, files)) is not None:
+        parts["names"] = names
     known = not problems and all(node.key for node in needed.values())
     key = text_sha256(canonical_json(parts)) if known else ""
     inputs = {name: node.key for name, node in needed.items()}
@@ -278,6 +282,8 @@ def reasons(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> list[str]:
             found.append(f"it was called `{before}`")
         elif family == "extra":
             found.append("the registry's reader settings changed")
+        elif family == "names":
+            found.append("the names of its files tell other dates or layers")
         elif family == "version":
             found.append(f"this version of soilql computes it differently ({before} to {after})")
         else:

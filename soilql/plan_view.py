@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from soilql.plan import Node, Plan, reasons
 from soilql.store import Store
 from soilql.store.entry import Info
 from soilql.values import ValueType
+
+# Names of files that one line lists.
+_MOST_FILES = 6
 
 
 def plan_lines(plan: Plan, store: Store, out: Path, resources: Resources) -> Iterator[str]:
@@ -59,13 +62,18 @@ def _details(node: Node, state: str, before: Mapping[str, Any] | None, indent: s
     if node.inputs:
         yield f"{indent}from {', '.join(node.inputs)}"
     for key, paths in node.sources.items():
-        names = ", ".join(path.name for path in paths) if paths else "a data set that will be fetched"
-        yield f"{indent}{key}: {names}"
+        yield f"{indent}{key}: {_files([path.name for path in paths])}"
     if state == "to run":
         because = [reason for reason in reasons(before, node.parts) if not reason.startswith("its input")]
         changed = [reason for reason in reasons(before, node.parts) if reason.startswith("its input")]
         yield from (f"{indent}why: {reason}" for reason in because or changed or ["its result is not in the store"])
     yield from (f"{indent}cannot run: {problem.message}" for problem in node.problems)
+
+
+def _files(names: Sequence[str]) -> str:
+    if len(names) > _MOST_FILES:
+        return f"{names[0]}, {names[1]} ... {names[-1]} ({len(names)} files)"
+    return ", ".join(names) or "a data set that will be fetched"
 
 
 def _state(node: Node, info: Info | None) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from soilql.context import Context
 from soilql.errors import Diagnostic, did_you_mean
+from soilql.fits.zoning import needs_of
 from soilql.gridding import difference
 from soilql.kinds import Block, Scope
 from soilql.params import GridRef, Ref
@@ -165,17 +166,12 @@ def check_zone_variables(block: Block, scope: Scope, refs: Sequence[Ref]) -> Ite
     refs : sequence of Ref
         The grids of the values, which the zones look at unless the step names another under `on`.
     """
-    from soilql import kinds
-
     params = block.params
-    zones = None if params.by is None else scope.block(params.by.block)
-    kind = None if zones is None else kinds.find(zones.section, zones.kind)
-    needs = getattr(kind.module, "needs", None) if kind is not None else None
-    for ref in [params.on] if params.on is not None else refs:
+    for ref in () if params.by is None else [params.on] if params.on is not None else refs:
         known = scope.schema(ref.block)
-        if zones is None or needs is None or known is None or known.open:
+        if known is None or known.open:
             continue
-        for name in needs(zones.params):
+        for name in needs_of(params.by, scope):
             if name not in known.variables:
                 message = f"the zones `{params.by}` look at `{name}`, which `{ref}` does not have"
                 help = did_you_mean(name, known.variables) or "name the grid that has it under `on`"

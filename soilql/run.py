@@ -15,6 +15,7 @@ from soilql.errors import Diagnostic, SoilqlError
 from soilql.export import Exporter
 from soilql.failures import diagnose
 from soilql.outcomes import USABLE, Outcome, Report
+from soilql.outputs.names import file_stem
 from soilql.plan import Node, Plan
 from soilql.progress import NodeState, Progress, Timed
 from soilql.progress import outcome as outcome_text
@@ -231,7 +232,7 @@ class _Run:
         return () if info is None else info.notes
 
     def _log(self, node: Node) -> Path:
-        return self.out / "log" / f"{node.name}.txt"
+        return self.out / "log" / f"{file_stem(node.name)}.txt"
 
     def _finish(self, exporter: Exporter) -> None:
         """Take stock: nodes that are made when needed have been made by now, or nobody needed them."""

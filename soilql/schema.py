@@ -68,6 +68,8 @@ def _recipes(defs: dict[str, Any]) -> dict[str, Any]:
 def _section(section: str, defs: dict[str, Any]) -> dict[str, Any]:
     names = kinds.names(section)
     branches = []
+    snippets = []
+    summaries = []
     for name in names:
         kind = kinds.find(section, name)
         assert kind is not None
@@ -77,15 +79,27 @@ def _section(section: str, defs: dict[str, Any]) -> dict[str, Any]:
         schema["required"] = ["kind", *schema.get("required", [])]
         schema["description"] = summary
         defs[f"{section}.{name}"] = schema
+        summaries.append(summary)
+        snippets.append(_snippet(name, summary, schema["required"][1:]))
         condition = {"properties": {"kind": {"const": name}}, "required": ["kind"]}
         branches.append({"if": condition, "then": {"$ref": f"#/$defs/{section}.{name}"}})
-    block = {"type": "object", "required": ["kind"], "properties": {"kind": {"enum": list(names)}}, "allOf": branches}
+    what = "Kind of the block, which decides what its other keys are."
+    kind_names = {"enum": list(names), "description": what, "markdownEnumDescriptions": summaries}
+    block = {"type": "object", "required": ["kind"], "properties": {"kind": kind_names}, "allOf": branches}
     return {
         "type": ["object", "null"],
         "description": SECTION_DOCS[section],
         "patternProperties": {"^x-": {}, _NEW_NAME: block},
         "additionalProperties": False,
+        # One level down, as an editor would otherwise put no line break behind the name of the section.
+        "allOf": [{"defaultSnippets": snippets}],
     }
+
+
+def _snippet(kind: str, summary: str, required: list[str]) -> dict[str, Any]:
+    """Return what an editor puts in for a new block: its kind and the keys that it must have, to be filled in."""
+    keys = {key: f"${i}" for i, key in enumerate(required, start=2)}
+    return {"label": kind, "description": summary, "body": {"${1:name}": {"kind": kind, **keys}}}
 
 
 def _object(cls: type[p.Params], defs: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +109,7 @@ def _object(cls: type[p.Params], defs: dict[str, Any]) -> dict[str, Any]:
         schema = _with_bounds(_type(field.type, defs), field)
         if not field.required:  # a key without a value means its default
             schema = _or_null(schema)
-        schema["description"] = field.doc + (f" [{field.unit}]" if field.unit else "")
+        schema |= _doc(field.doc + (f" [{field.unit}]" if field.unit else ""))
         if not field.required and isinstance(field.default, str | int | float | list) and field.default != []:
             schema["default"] = field.default
         properties[field.key] = schema
@@ -108,6 +122,11 @@ def _object(cls: type[p.Params], defs: dict[str, Any]) -> dict[str, Any]:
         "additionalProperties": False,
     }
     return found | ({"required": required} if required else {})
+
+
+def _doc(text: str) -> dict[str, str]:
+    """Return a description; with signs of Markdown in it for editors that show them, as others would quote them."""
+    return {"description": text} | ({"markdownDescription": text} if "`" in text else {})
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
@@ -169,7 +188,7 @@ def _nested(cls: type[p.Params], defs: dict[str, Any]) -> dict[str, Any]:
         defs[name] = _object(cls, defs) | {"description": (cls.__doc__ or "").partition("\n")[0]}
     ref: dict[str, Any] = {"$ref": f"#/$defs/{name}"}
     short = next((field for field in p.fields(cls) if field.key == cls.SHORTHAND), None)
-    return ref if short is None else {"anyOf": _flat([ref, _type(short.type, defs)])}
+    return ref if short is None else {"anyOf": _flat([ref, _with_bounds(_type(short.type, defs), short)])}
 
 
 def _scalar(annotation: Any) -> dict[str, Any]:

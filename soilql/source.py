@@ -31,6 +31,7 @@ _HEX = re.compile(r"0x[0-9a-fA-F]{1,200}|0o[0-7]{1,200}")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _SPECIAL_FLOAT = re.compile(r"(?P<inf>[-+]?\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)")
 
+_BOM = "\ufeff"
 _DOUBLE_QUOTE_ESCAPES = {"x": 4, "u": 6, "U": 10}
 
 
@@ -70,7 +71,8 @@ class Scalar:
         first = offsets[min(start, len(offsets) - 1)]
         last = offsets[min(max(end - 1, start), len(offsets) - 1)]
         at_end = start >= len(offsets)
-        return Span(self.span.source, first + at_end, max(last + 1, first + at_end + 1))
+        most = len(self.span.source.text)
+        return Span(self.span.source, min(first + at_end, most), min(max(last + 1, first + at_end + 1), most))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,11 +104,16 @@ class Mapping:
 
     def get(self, name: str) -> Node | None:
         """Return the value under a key, or None."""
-        return next((e.value for e in self.entries if e.name == name), None)
+        entry = self._named.get(name)
+        return None if entry is None else entry.value
 
     def entry(self, name: str) -> Entry | None:
         """Return the entry of a key, or None."""
-        return next((e for e in self.entries if e.name == name), None)
+        return self._named.get(name)
+
+    @cached_property
+    def _named(self) -> dict[str, Entry]:
+        return {entry.name: entry for entry in reversed(self.entries)}
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
@@ -183,6 +190,9 @@ def parse_yaml(source: Source) -> Tree:
     >>> [(entry.name, entry.value.value) for entry in tree.root]
     [('soilql', 1), ('tol', 0.001)]
     """
+    if source.text.startswith(_BOM):  # a second one, which libyaml would pass over without counting it
+        message = "a byte order mark after the first one"
+        return Tree(source, None, (Diagnostic("SQ101", message, source.span(0, 1), help="delete it"),))
     try:
         node = yaml.compose(source.text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -190,11 +200,15 @@ def parse_yaml(source: Source) -> Tree:
     except yaml.reader.ReaderError as error:
         at = max(0, min(int(error.position), len(source.text)))
         message = f"character U+{_code_point(error):04X} is not allowed in YAML"
-        return Tree(source, None, (Diagnostic("SQ101", message, source.span(at, at + 1), help="delete it"),))
+        span = source.span(at, min(at + 1, len(source.text)))
+        return Tree(source, None, (Diagnostic("SQ101", message, span, help="delete it"),))
     except RecursionError:
         return Tree(source, None, (Diagnostic("SQ107", "nested too deeply", source.span(0, 1)),))
     builder = _Builder(source)
-    root = None if node is None else builder.build(node, 0)
+    try:
+        root = None if node is None else builder.build(node, 0)
+    except SoilqlError as error:
+        return Tree(source, None, (*builder.diagnostics, *error.diagnostics))
     return Tree(source, root, tuple(builder.diagnostics))
 
 
@@ -210,6 +224,7 @@ class _Builder:
         self.diagnostics: list[Diagnostic] = []
         self._done: dict[int, tuple[Node, int]] = {}
         self._open: set[int] = set()
+        self._keys: set[int] = set()
         self._count = 0
 
     def build(self, node: yaml.Node, depth: int) -> Node | None:
@@ -220,6 +235,8 @@ class _Builder:
         if depth > MAX_DEPTH:
             self._report("SQ107", f"nested more than {MAX_DEPTH} levels deep", span)
             return None
+        if id(node) in self._keys:
+            self._alias_of_key(span)
         if id(node) in self._done:
             built, size = self._done[id(node)]
             self._grow(size, span)
@@ -254,9 +271,15 @@ class _Builder:
         own: dict[str, Entry] = {}
         merged: dict[str, Entry] = {}
         for key_node, value_node in node.value:
+            if id(key_node) in self._done and id(key_node) not in self._keys:
+                self._alias_of_key(self._span(key_node))
             key = self.build(key_node, depth + 1)
+            self._keys.add(id(key_node))
             if not isinstance(key, Scalar):
                 self._report("SQ104", "a key must be a plain name", self._span(key_node))
+                continue
+            if is_too_long(key.text):
+                self.diagnostics.append(too_long(key))
                 continue
             value = self.build(value_node, depth + 1)
             if value is None:
@@ -270,6 +293,11 @@ class _Builder:
                 own[key.text] = Entry(key, value)
         return Mapping((*own.values(), *(e for e in merged.values() if e.name not in own)), span)
 
+    def _alias_of_key(self, span: Span) -> None:
+        self._report(
+            "SQ104", "a key can neither be an alias nor have one", span, help="write the text out where `*` stands"
+        )
+
     def _duplicate(self, first: Entry, second: Entry) -> None:
         title = f"leave out the second `{first.name}`, which says the same"
         whole = Span(self.source, second.key.span.start, second.value.span.end)
@@ -282,7 +310,8 @@ class _Builder:
             return value.entries
         if isinstance(value, Sequence) and all(isinstance(item, Mapping) for item in value.items):
             return tuple(entry for item in value.items if isinstance(item, Mapping) for entry in item)
-        self._report("SQ104", "`<<` merges a mapping or a list of mappings", value.span)
+        help = "write the alias of a mapping behind it"
+        self._report("SQ104", "`<<` merges a mapping or a list of mappings", value.span, help=help)
         return ()
 
     def _check_tag(self, node: yaml.Node, span: Span) -> None:
@@ -301,6 +330,16 @@ class _Builder:
         self, code: str, message: str, span: Span, label: str = "", help: str = "", fixes: tuple[Fix, ...] = ()
     ) -> None:
         self.diagnostics.append(Diagnostic(code, message, span, label, help, fixes=fixes))
+
+
+def is_too_long(key: str) -> bool:
+    """Return whether a key cannot be written on every surface: YAML takes up to 1024 characters, escapes counted."""
+    return len(key) > 100 and len(key) + sum(9 for char in key if not char.isprintable() or char in '"\\') > 1000
+
+
+def too_long(key: Scalar) -> Diagnostic:
+    """Return what is said of a key that is too long."""
+    return Diagnostic("SQ104", "a key must be a name, and this is too long for one", key.span, help="shorten it")
 
 
 def _plain(node: Node) -> object:

@@ -9,7 +9,7 @@ Errors of structure (SQ1) and of names (SQ2) cannot be hidden: nothing can be co
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from soilql.edits import removed
@@ -68,7 +68,9 @@ class Applied:
     hidden: tuple[tuple[Diagnostic, Suppression], ...]
 
 
-def apply(findings: Sequence[Diagnostic], source: Source) -> Applied:
+def apply(
+    findings: Sequence[Diagnostic], source: Source, *, unlooked: Callable[[str], bool] = lambda code: False
+) -> Applied:
     """Hide the findings that comments accept, and report what is wrong with the comments of the spec.
 
     Parameters
@@ -77,6 +79,8 @@ def apply(findings: Sequence[Diagnostic], source: Source) -> Applied:
         All findings; those in files that the spec includes are hidden by comments there.
     source : Source
         The spec. What is needless for it in an included file may be needed for that file itself, and is not reported.
+    unlooked : callable
+        Says of a code whether it was not, or not fully, looked for, so that a comment which hides nothing may be right.
 
     Examples
     --------
@@ -91,11 +95,13 @@ def apply(findings: Sequence[Diagnostic], source: Source) -> Applied:
     elsewhere = [comment for one in included.values() for comment in suppressing_comments(one)]
     hidden = apply_comments(findings, elsewhere).hidden
     left = [one for one in findings if all(one is not other for other, _ in hidden)]
-    applied = apply_comments(left, suppressing_comments(source))
+    applied = apply_comments(left, suppressing_comments(source), unlooked=unlooked)
     return Applied(applied.kept, (*hidden, *applied.hidden))
 
 
-def apply_comments(findings: Sequence[Diagnostic], comments: Iterable[Span]) -> Applied:
+def apply_comments(
+    findings: Sequence[Diagnostic], comments: Iterable[Span], *, unlooked: Callable[[str], bool] = lambda code: False
+) -> Applied:
     """Hide findings as `apply` does, given the comments of a source; other comments do no harm."""
     hidden: dict[int, Suppression] = {}
     problems: list[Diagnostic] = []
@@ -112,7 +118,9 @@ def apply_comments(findings: Sequence[Diagnostic], comments: Iterable[Span]) -> 
             accepted = [i for i in matching if _may_be_hidden(findings[i])]
             hidden |= {i: found for i in accepted if i not in hidden}
             # A rule may have had no chance to find anything where errors are left.
-            if not accepted and (matching or complete):
+            # Where the same is found elsewhere, or nothing follows, the comment is misplaced whatever was looked for.
+            misplaced = found.last < found.first or any(one.code == code for one in findings)
+            if not accepted and (matching or (complete and (misplaced or not unlooked(code)))):
                 problems.append(_useless(code, place, found, bool(matching)))
     kept = [one for i, one in enumerate(findings) if i not in hidden]
     return Applied(

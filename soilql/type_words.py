@@ -64,7 +64,8 @@ def _plural(words: str) -> str:
     if words == _TYPE_WORDS[p.DataSource]:
         return "paths or `registry:NAME`"
     if words.startswith("the name of a "):
-        return "names of " + " or ".join(f"{noun}s" for noun in words.removeprefix("the name of a ").split(" or a "))
+        nouns = (noun.partition(" ") for noun in words.removeprefix("the name of a ").split(" or a "))
+        return "names of " + " or ".join(f"{noun}s{blank}{rest}" for noun, blank, rest in nouns)
     article, _, noun = words.partition(" ")
     return f"{noun}s" if article in ("a", "an") and " " not in noun.removeprefix("whole ") else words
 

@@ -212,7 +212,9 @@ class Fitted(Protocol):
 
 
 class Zones(Protocol):
-    """A partition of sites and pixels into labelled zones.
+    """A partition of sites and pixels into labelled zones, which a fitted model can take along.
+
+    The kind's module offers ``load(state, params=None)``, the inverse of :meth:`state`.
 
     Attributes
     ----------
@@ -238,6 +240,14 @@ class Zones(Protocol):
         array of int16
             Position in :attr:`labels`, -1 outside every zone.
         """
+        ...
+
+    def outside(self, columns: Mapping[str, Any]) -> dict[str, int]:
+        """Return what the points outside every zone are (a class, "missing"), with their number."""
+        ...
+
+    def state(self) -> State:
+        """Return the partition as JSON and arrays; ``meta["kind"]`` is the name of its kind."""
         ...
 
 

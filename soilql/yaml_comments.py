@@ -62,10 +62,12 @@ def _begins_value(text: str, at: int) -> bool:
         return True
     if text[before] in ":-?":
         return before < at - 1 or text[before - 1 : before] in ('"', "'")
+    if before == at - 1:
+        return False
     word = before
     while word > 0 and text[word - 1] not in " \t\r\n":
         word -= 1
-    return before < at - 1 and text[word] in "&!"
+    return text[word] in "&!"
 
 
 def _after_quoted(text: str, start: int) -> int:
@@ -87,7 +89,7 @@ def _after_block(text: str, start: int, end_of_header: int) -> int:
     parent = lead.end() - begin
     if lead.end() == start:  # the item of a list itself, after its dash
         parent = lead[0].rfind("-")
-    digits = [int(char) for char in text[start + 1 : start + 3] if char.isdigit()]
+    digits = [int(char) for char in text[start + 1 : start + 3] if char in "123456789"]
     indent = max(parent, 0) + digits[0] if digits else None
     at = end_of_header + (2 if text.startswith("\r\n", end_of_header) else 1)
     while at < len(text):

@@ -82,7 +82,7 @@ def syntax_error(source: Source, error: yaml.MarkedYAMLError) -> Diagnostic:
 
 
 def _problem(source: Source, at: int, label: str, help: str, end: int | None = None, note: str = "") -> Diagnostic:
-    span = source.span(at, at + 1 if end is None else end)
+    span = source.span(at, min(at + 1, len(source.text)) if end is None else end)
     notes = (note,) if note else ()
     return Diagnostic("SQ101", "the file is not well-formed YAML", span, label, help, notes=notes)
 

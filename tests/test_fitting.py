@@ -15,7 +15,7 @@ import pytest
 from soilql import kinds
 from soilql.context import Context
 from soilql.errors import Diagnostic, Severity, SoilqlError
-from soilql.fits import fitted, fitting, training
+from soilql.fits import fitted, fitting, training, zoning
 from soilql.fits.fitted import FittedModel
 from soilql.fits.training import Rows
 from soilql.values import Fitted, Note, State, Table
@@ -190,6 +190,108 @@ def test_prediction_names_a_variable_it_lacks() -> None:
     assert (error.value.diagnostics[0].code, error.value.diagnostics[0].help) == ("SQ704", "did you mean `mat`?")
 
 
+COARSE = "of: MAT\nbreaks: [10]\nlabels: [cool, hot]\n"
+
+
+def falling_back(how: str, needed: int = 2) -> FittedModel:
+    zones = {"climate": run_kind("zones", "cut", CLIMATE), "coarse": run_kind("zones", "cut", COARSE)}
+    return fit_means(context(f"by: climate\nfallback: {how}\n", inputs=zones), needed)
+
+
+POINTS = {"MAT": np.array([5.0, 0.0, 20.0, np.nan])}
+
+
+def test_zones_without_a_fit_fall_back_on_one_fit_to_all_rows() -> None:
+    model = falling_back("all")
+    # By hand: temperate (20 + 50)/2; boreal and tropical the mean of all four complete rows, 10, 20, 30 and 50.
+    np.testing.assert_array_equal(model.predict(POINTS)["mean"], [35, 27.5, 27.5, np.nan])
+    assert [status.status for status in model.statuses] == [
+        "1 complete row, 2 needed: fit to all 4 rows used",
+        "fitted",
+        "1 complete row, 2 needed: fit to all 4 rows used",
+    ]
+    messages = [note.message for note in model.notes if note.code == "SQ802"]
+    assert messages == [
+        f"zone `{zone}`: 1 complete row, 2 needed: fit to all 4 rows used" for zone in ("boreal", "tropical")
+    ]
+    table = model.summary()
+    assert table.frame["zone"].tolist() == ["boreal", "temperate", "tropical", "fallback: all"]
+    assert table.frame["estimate"].tolist()[-1] == 27.5
+    assert table.extras["zones"].frame["n"].tolist() == [1, 2, 1, 4]
+    assert "No fit of its own: 1 complete row, 2 needed: fit to all 4 rows used" in model.report()
+    assert "Fallback of zones without a fit: all\n\nmean 27.5" in model.report()
+
+
+def test_zones_without_a_fit_fall_back_on_the_coarser_zone_of_each_place() -> None:
+    model = falling_back("coarse")
+    # By hand: cool 10, 20, 50; hot has one row and no fit either.
+    np.testing.assert_allclose(model.predict(POINTS)["mean"], [35, 80 / 3, np.nan, np.nan])
+    assert model.statuses[0].status == "1 complete row, 2 needed: fit to `cool` of `coarse` used"
+    assert model.statuses[2].status == "1 complete row, 2 needed: not fitted, `hot` of `coarse` has no fit either"
+    assert "fallback `hot`: 1 complete row, 2 needed: not fitted" in [note.message for note in model.notes]
+
+
+def test_a_fit_that_fails_falls_back_too() -> None:
+    model = falling_back("all", needed=1)
+    assert model.statuses[2].status == "thirty is too much (take less): fit to all 4 rows used"
+    assert model.predict(POINTS)["mean"][2] == 27.5
+
+
+def test_the_fallback_is_made_once_and_shared() -> None:
+    calls: list[int] = []
+    zones = {"climate": run_kind("zones", "cut", CLIMATE)}
+    ctx = context("by: climate\nfallback: all\n", inputs=zones)
+
+    def fit(columns: Any) -> Mean:
+        calls.append(len(columns["Rs"]))
+        return Mean(float(columns["Rs"].mean()))
+
+    model = fitting.fit_model(ctx, rows_of(ctx, "Rs", "MAT"), fit, response="Rs", drivers=("MAT",), needed=2)
+    assert calls == [2, 4]
+    members = model.predict(POINTS, members=5, seed=3)["members"]
+    np.testing.assert_array_equal(members[:, 1], members[:, 2])
+    assert not np.allclose(members[:, 0] - 35, members[:, 1] - 27.5)
+
+
+def test_without_a_zone_that_needs_it_there_is_no_fallback() -> None:
+    halves = run_kind("zones", "cut", "of: MAT\nbreaks: [4]\nlabels: [a, b]\n")
+    model = fit_means(context("by: halves\nfallback: all\n", inputs={"halves": halves}))
+    assert model.fallback is None
+    assert [status.status for status in model.statuses] == ["fitted", "fitted"]
+
+
+def test_nothing_to_fall_back_on_is_an_error_with_all_reasons() -> None:
+    with pytest.raises(SoilqlError, match="could not be fitted in any zone") as error:
+        falling_back("all", needed=50)
+    assert "fallback `all`: 4 complete rows, 50 needed: not fitted" in error.value.diagnostics[0].notes
+
+
+@pytest.mark.parametrize("how", ["all", "coarse"])
+def test_stored_fallback_is_the_same_model(how: str) -> None:
+    model = falling_back(how)
+    again = fitted.load_model(model.state(), load_mean)
+    for name, values in model.predict(POINTS, sd=True, members=3, seed=4).items():
+        np.testing.assert_array_equal(values, again.predict(POINTS, sd=True, members=3, seed=4)[name])
+    pd.testing.assert_frame_equal(model.summary().frame, again.summary().frame)
+    assert (again.report(), again.selected) == (model.report(), model.selected)
+
+
+def test_points_are_complete_with_the_drivers_of_their_own_zone() -> None:
+    class Needing(Mean):
+        drivers = ("MAT",)
+
+    model = zoned()
+    needing = Needing(1.0)
+    mixed = FittedModel(
+        "Rs", None, ("MAT", "EVI"), (), ("MAT", "EVI"), model.statuses, {0: needing, 1: Mean(2.0)}, model.zones
+    )
+    points = {"MAT": np.array([0.0, 5.0, 5.0, 20.0, 20.0, np.nan]), "EVI": np.array([np.nan, np.nan, 1, np.nan, 1, 1])}
+    # Boreal needs MAT alone; temperate both; tropical has no fit and a place in no zone no zone: they need all.
+    assert mixed.complete(points).tolist() == [True, False, True, False, True, False]
+    assert np.isfinite(mixed.predict(points)["mean"]).tolist() == [True, False, True, False, False, False]
+    assert mixed.selected == {"boreal": ("MAT",), "temperate": ("MAT", "EVI")}
+
+
 class Scope:
     """A scope with a table and a partition."""
 
@@ -206,12 +308,12 @@ class Scope:
 def test_lint_says_that_the_zones_look_at_a_column_the_table_lacks() -> None:
     zones, model = bind_block("zones", "cut", CLIMATE), context("by: climate\n").block
     scope: Any = Scope(zones, "Rs", "Mat")
-    found = list(fitting.check_zones(model, scope))
+    found = list(zoning.check_zones(model, scope))
     assert [(d.code, d.span.text if d.span else "", d.help) for d in found] == [
         ("SQ704", "climate", "did you mean `Mat`?")
     ]
     scope = Scope(zones, "Rs", "MAT")
-    assert not list(fitting.check_zones(model, scope))
+    assert not list(zoning.check_zones(model, scope))
 
 
 def test_kinds_are_looked_at_without_numpy() -> None:

@@ -233,19 +233,19 @@ def test_blocks_keep_to_the_memory_and_do_not_change_the_result(tmp_path: Path, 
 
 
 def test_nothing_is_read_before_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from soilql.io import layers
+    from soilql.io import lazy
 
     windows: list[Any] = []
-    original = layers.LazyValues._window
+    original = lazy.LazyValues._window
     lock = threading.Lock()
 
-    def spy(self: layers.LazyValues, ranges: Any) -> Any:
+    def spy(self: lazy.LazyValues, ranges: Any) -> Any:
         with lock:
             windows.append([tuple(r) for r in ranges])
         return original(self, ranges)
 
     path = tiff(tmp_path, np.arange(3200.0).reshape(40, 80))
-    monkeypatch.setattr(layers.LazyValues, "_window", spy)
+    monkeypatch.setattr(lazy.LazyValues, "_window", spy)
     grid = read(path, resources=Resources(memory=64 * 80 * 4, workers=1))
     assert windows == []
     assert float(grid.data["a"][13, 7]) == 13 * 80 + 7

@@ -261,3 +261,61 @@ def test_a_data_set_is_no_recipe(tmp_path: Path) -> None:
     path = write(tmp_path, study="soilql: 1\nuse: {w: {from: registry:srdb-v9, blocks: line}}\n")
     (tmp_path / "soilql.lock").write_text(lock_text({"registry:srdb-v9": "0" * 64}))
     assert [code for code, _, _ in said(path)] == ["SQ207"]
+
+
+# --- recipes of the registry ------------------------------------------------------------------------------------------
+
+
+SHIPPED = Path(__file__).parent.parent / "specs" / "warner2019.yaml"
+WARNER = "soilql: 1\nuse: {w: {from: registry:warner2019, inputs: {trees: 50, members: 50}, blocks: budget}}\n"
+
+
+def test_a_recipe_that_comes_with_soilql_is_pinned_by_its_sha256(tmp_path: Path) -> None:
+    path = write(tmp_path, study=WARNER)
+    assert [code for code, _, _ in said(path)] == ["SQ136"]
+    assert lock(path).new == ("registry:warner2019",)
+    pinned = hashlib.sha256(SHIPPED.read_bytes()).hexdigest()
+    assert read_lock(tmp_path / "soilql.lock") == {"registry:warner2019": pinned}
+    assert said(path) == []
+    used, alone = load(path), load(SHIPPED, {"trees": "50", "members": "50"})
+    keys = {node.name: node.key for node in make_plan(used).nodes}
+    wanted = {node.name: node.key for node in make_plan(alone).nodes}
+    assert keys["w::budget"] == wanted["budget"]
+    assert keys["w::qrf"] == wanted["qrf"]
+
+
+def test_a_recipe_of_another_release_of_soilql_is_refused_until_it_is_accepted(tmp_path: Path) -> None:
+    path = write(tmp_path, study=WARNER)
+    (tmp_path / "soilql.lock").write_text(lock_text({"registry:warner2019": "0" * 64}))
+    assert [code for code, _, _ in said(path)] == ["SQ137"]
+    assert lock(path, update=True).changed == ("registry:warner2019",)
+    assert said(path) == []
+
+
+def test_a_registry_of_ones_own_has_recipes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "data", line=RECIPE)
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        "our-line:\n  title: A line\n  licence: MIT\n  citation: us\n  homepage: https://example.org\n"
+        f"  files: [{{name: line.yaml, sha256: '{sha256(RECIPE)}', size: {len(RECIPE)}}}]\n  reader: {{kind: recipe}}\n"
+    )
+    monkeypatch.setenv("SOILQL_REGISTRY", str(own))
+    monkeypatch.setenv("SOILQL_DATA", str(tmp_path / "data"))
+    path = write(tmp_path, study="soilql: 1\nuse: {w: {from: registry:our-line, blocks: line}}\n")
+    assert lock(path).new == ("registry:our-line",)
+    assert read_lock(tmp_path / "soilql.lock") == {"registry:our-line": sha256(RECIPE)}
+    assert said(path) == []
+    path = write(tmp_path, study="soilql: 1\ndatasets: {x: {kind: table, source: registry:our-line}}\n")
+    (found,) = [one for one in lint(load(path)) if one.code == "SQ211"]
+    assert found.message == "`our-line` holds a recipe, not a table"
+    assert found.help == "name it under `use`, with an alias"
+
+
+def test_a_recipe_of_the_registry_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        "two:\n  title: x\n  licence: x\n  citation: x\n  homepage: x\n  files: []\n  reader: {kind: recipe}\n"
+    )
+    monkeypatch.setenv("SOILQL_REGISTRY", str(own))
+    path = write(tmp_path, study="soilql: 1\nuse: {w: {from: registry:two, blocks: line}}\n")
+    assert refused(lambda: lock(path)) == ["SQ145"]

@@ -75,10 +75,47 @@ def test_members_by_cv10_and_by_covariance_differ_as_published() -> None:
     points = {"T": np.array([0.0, 15.0, 28.0])}
     cv10 = fitted(EQ2 + "uncertainty: cv10\n").predict(points, members=40000, seed=3)["members"]
     vcov = fitted(EQ2).predict(points, members=40000, seed=3)["members"]
+    profile = fitted(EQ2 + "uncertainty: profile\n").predict(points, members=40000, seed=3)["members"]
     # Reference: cv10 ignores covariance and gives 43/104/268 where the delta method gives 55/51/87.
     assert cv10.shape == (40000, 3)
     assert cv10.std(axis=0) == pytest.approx([43, 104, 268], rel=0.05)
     assert vcov.std(axis=0) == pytest.approx([55, 51, 87], rel=0.05)
+    # Of nearly linear profiles: about the delta method times the spread of t with 15 degrees of freedom, sqrt(15/13).
+    assert profile.std(axis=0) == pytest.approx(np.sqrt(15 / 13) * np.array([55, 51, 87]), rel=0.1)
+
+
+def test_members_by_profile_have_the_profile_intervals_of_r() -> None:
+    model = fitted(EQ1 + "uncertainty: profile\n")
+    members = model.predict({"T": np.array([0.0, 10.0])}, members=40000, seed=1)["members"]
+    a, b = members[:, 0], np.log(members[:, 1] / members[:, 0]) / 10
+    # R nls, confint: a [337.687, 513.808], b [0.0401662, 0.0587066], 95 %.
+    assert np.quantile(a, [0.025, 0.975]) == pytest.approx([337.687, 513.808], rel=5e-3)
+    assert np.quantile(b, [0.025, 0.975]) == pytest.approx([0.0401662, 0.0587066], rel=5e-3)
+
+
+def test_members_by_profile_stay_within_bounds() -> None:
+    text = "formula: Rs ~ a*exp(b*T)\ndata: t\nparams: {a: , b: {bounds: [0, 0.05]}}\nuncertainty: profile\n"
+    members = fitted(text).predict({"T": np.array([0.0, 10.0])}, members=2000, seed=1)["members"]
+    b = np.log(members[:, 1] / members[:, 0]) / 10
+    assert b.max() == pytest.approx(0.05, abs=1e-12)
+    assert (b >= -1e-12).all()
+
+
+def test_draws_are_made_once_for_all_blocks_of_a_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    from soilql.fits import nonlinear_zone
+
+    asked: list[int] = []
+    draw = nonlinear_zone.draw_parameters
+
+    def counted(*args: Any) -> Any:
+        asked.append(1)
+        return draw(*args)
+
+    monkeypatch.setattr(nonlinear_zone, "draw_parameters", counted)
+    model = fitted(EQ1 + "uncertainty: bootstrap\n")
+    blocks = [model.predict({"T": np.array([x])}, members=5, seed=1)["members"] for x in (1.0, 2.0, 1.0)]
+    assert len(asked) == 1
+    np.testing.assert_array_equal(blocks[0], blocks[2])
 
 
 def test_members_by_bootstrap_have_about_the_spread_of_the_covariance() -> None:
@@ -88,7 +125,7 @@ def test_members_by_bootstrap_have_about_the_spread_of_the_covariance() -> None:
     assert members.std() == pytest.approx(error[0], rel=0.2)
 
 
-@pytest.mark.parametrize("how", ["vcov", "cv10", "bootstrap"])
+@pytest.mark.parametrize("how", ["vcov", "profile", "cv10", "bootstrap"])
 def test_stored_and_loaded_model_predicts_the_same_bits(how: str) -> None:
     model = fitted(EQ1 + f"uncertainty: {how}\n")
     again = reloaded(model)

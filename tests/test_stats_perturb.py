@@ -72,10 +72,67 @@ def test_vcov_does_not_depend_on_units(fit):
 
 def test_errors(fit):
     with pytest.raises(SoilqlError, match="SQ813"):
-        draw_parameters(fit, "profile", 10, 0)
+        draw_parameters(fit, "delta", 10, 0)
     short = fit_nonlinear(ExpPolynomial(T[:2], 1), RS[:2], ["a", "b"])
     with pytest.raises(SoilqlError, match="SQ803"):
         draw_parameters(short, "cv10", 10, 0)
     held = fit_nonlinear(ExpPolynomial(T, 1), RS, ["a", "b"], linear=["a"], bounds={"b": (0.0, 0.04)})
     with pytest.raises(SoilqlError, match="`b` has none"):
         draw_parameters(held, "vcov", 10, 0)
+
+
+class Straight:
+    """A line in x."""
+
+    def __init__(self, x):
+        self.x = np.column_stack([np.ones(x.size), x])
+
+    def value(self, theta):
+        return self.x @ theta
+
+    def jacobian(self, theta):
+        return self.x
+
+
+def test_profile_draws_of_a_linear_model_are_multivariate_t():
+    line = fit_nonlinear(Straight(T), RS, ["a", "b"])
+    draws = draw_parameters(line, "profile", 40000, 5)
+    scaled = (draws - line.estimates) / line.se
+    # Student's t with 16 degrees of freedom: quantiles of R's qt(c(.025, .5, .975), 16) and variance 16/14.
+    for k in range(2):
+        assert np.quantile(scaled[:, k], [0.025, 0.5, 0.975]) == pytest.approx([-2.119905, 0, 2.119905], abs=0.04)
+        assert scaled[:, k].var() == pytest.approx(16 / 14, rel=0.04)
+    assert np.corrcoef(scaled.T)[0, 1] == pytest.approx(line.correlation[0, 1], abs=0.01)
+
+
+def test_profile_draws_do_not_depend_on_units(fit):
+    scaled = fit_nonlinear(ExpPolynomial(T * 1e8, 2), RS * 1e-8, ["a", "b", "c"], linear=["a"])
+    assert draw_parameters(scaled, "profile", 50, 3) == pytest.approx(
+        draw_parameters(fit, "profile", 50, 3) * [1e-8, 1e-8, 1e-16], rel=1e-3
+    )
+
+
+def test_profile_draws_at_a_bound_are_one_sided():
+    held = fit_nonlinear(ExpPolynomial(T, 1), RS, ["a", "b"], linear=["a"], bounds={"b": (0.0, 0.04)})
+    draws = draw_parameters(held, "profile", 400, 0)
+    assert (draws[:, 1] <= 0.04).all()
+    assert 0.4 < np.mean(draws[:, 1] == 0.04) < 0.6
+
+
+def test_a_profile_that_levels_off_is_an_error_that_names_the_parameter():
+    class Saturating:
+        """a (1 - exp(-k x)) at x so large that any large k fits as well."""
+
+        x = np.array([5.0, 10.0, 20.0, 40.0])
+
+        def value(self, theta):
+            return theta[0] * (1 - np.exp(-theta[1] * self.x))
+
+        def jacobian(self, theta):
+            e = np.exp(-theta[1] * self.x)
+            return np.column_stack([1 - e, theta[0] * self.x * e])
+
+    loose = fit_nonlinear(Saturating(), [9.0, 10.5, 9.5, 10.2], ["a", "k"], starts={"a": 10, "k": 0.5}, n_starts=0)
+    assert loose.status.usable
+    with pytest.raises(SoilqlError, match="profile of `k` levels off"):
+        draw_parameters(loose, "profile", 200, 0)

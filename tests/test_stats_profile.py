@@ -7,7 +7,7 @@ from scipy.stats import t as student
 
 from soilql.errors import SoilqlError
 from soilql.stats.nonlinear import fit_nonlinear
-from soilql.stats.profile import IntervalEnd, profile_intervals, profile_tau
+from soilql.stats.profile import IntervalEnd, profile_intervals, profile_tau, profile_values
 from tests.test_stats_nonlinear import RS, ExpPolynomial, Function, T
 
 
@@ -115,3 +115,17 @@ def test_errors(fit):
         profile_intervals(fit, 1.0)
     with pytest.raises(SoilqlError, match="SQ813"):
         profile_intervals(fit, 0.95, method="wald")
+
+
+def test_values_at_given_roots_are_the_inverse_of_the_roots():
+    fit = fit_nonlinear(ExpPolynomial(T, 2), RS, ["a", "b", "c"], linear=["a"])
+    tau = np.array([-3.0, -1.3, 0.0, 0.7, 2.2])
+    for name in fit.names:
+        values = profile_values(fit, name, tau)
+        assert profile_tau(fit, name, values) == pytest.approx(tau, abs=2e-3)
+        ends = profile_intervals(fit, 0.95, "exact")
+        k = fit.names.index(name)
+        # R: qt(0.975, 15) = 2.13145.
+        assert profile_values(fit, name, np.array([-2.13145, 2.13145])) == pytest.approx(
+            [ends.lower[k], ends.upper[k]], abs=2e-3 * fit.se[k]
+        )

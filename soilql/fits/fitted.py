@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from soilql import kinds
 from soilql.errors import Diagnostic, Severity, SoilqlError, did_you_mean
+from soilql.fits.training import missing
+from soilql.fits.zoning import load_zones, packed, unpacked
 from soilql.values import MEMBER_SOURCE, SD_MEANING, Note, State, Table, Zones, quantile_name
 
 if TYPE_CHECKING:
@@ -18,30 +20,23 @@ if TYPE_CHECKING:
 
 #: What the one zone of a model without zones is called in tables.
 WHOLE = "all"
-
-
-class Partition(Zones, Protocol):
-    """A partition that a fitted model can take along.
-
-    The kind's module offers ``load(state, params=None)``, the inverse of :meth:`state`, and ``needs(params)``, the
-    columns or grid variables it looks at.
-    """
-
-    def outside(self, columns: Mapping[str, Any]) -> dict[str, int]:
-        """Return what the points outside every zone are (a class, "missing"), with their number."""
-        ...
-
-    def state(self) -> State:
-        """Return the partition as JSON and arrays; ``meta["kind"]`` is the name of its kind."""
-        ...
+#: Before the name of a zone that others fall back on.
+FALLBACK = "fallback: "
+#: Tells the random numbers of the fits that are fallen back on from those of the zones, whose codes are smaller.
+_FALLBACK = 1 << 31
 
 
 class ZoneFit(Protocol):
-    """What was fitted to the rows of one zone."""
+    """What was fitted to the rows of one zone.
+
+    A fit may also offer ``drivers`` (tuple of str), where it needs other variables than the fits of other zones;
+    ``rows`` (int), where it uses fewer rows than it was given; and ``tables`` (mapping of str to rows), what belongs
+    beside the summary, such as the trials of a search.
+    """
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """Convergence and other statuses, in words."""
+    def notes(self) -> tuple[str | Note, ...]:
+        """Convergence in words, and other statuses as notes."""
         ...
 
     def predict(
@@ -60,7 +55,7 @@ class ZoneFit(Protocol):
         """Return one row of the summary for each term, parameter or driver."""
         ...
 
-    def scores(self) -> dict[str, float]:
+    def scores(self) -> Mapping[str, Any]:
         """Return what describes the fit as a whole, by name."""
         ...
 
@@ -96,9 +91,15 @@ class FittedModel:
     statuses : tuple of Status
         One for each zone, in the order of the partition.
     fits : mapping of int to ZoneFit
-        Fits by the code of their zone; a zone without one predicts NaN.
-    zones : Partition or None
+        Fits by the code of their zone; a zone without one predicts NaN, or by `fallback`.
+    zones : Zones or None
         The partition; None for one fit to all rows (code 0).
+    kind : str
+        Kind of the model.
+    fallback : FittedModel or None
+        What predicts in a zone without a fit of its own: one fit to all rows, or fits by a coarser partition.
+    tables : mapping of str to tuple of mapping
+        Rows of further tables of the summary, each with its zone.
     """
 
     response: str
@@ -108,7 +109,10 @@ class FittedModel:
     drivers: tuple[str, ...]
     statuses: tuple[Status, ...]
     fits: Mapping[int, ZoneFit]
-    zones: Partition | None = None
+    zones: Zones | None = None
+    kind: str = ""
+    fallback: FittedModel | None = None
+    tables: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
 
     @property
     def member_source(self) -> str:
@@ -122,7 +126,24 @@ class FittedModel:
 
     def _said(self, attribute: str, default: str) -> str:
         # All fits are of one kind with the same settings.
-        return str(getattr(next(iter(self.fits.values()), None), attribute, default))
+        others = () if self.fallback is None else self.fallback.fits.values()
+        return str(getattr(next(iter((*self.fits.values(), *others)), None), attribute, default))
+
+    @property
+    def selected(self) -> dict[str, tuple[str, ...]]:
+        """Drivers of the fit by which each zone is predicted; a zone without one is left out.
+
+        Those of the fits that zones fall back on are named as in the summary.
+        """
+        found = {}
+        for code, status in enumerate(self.statuses):
+            fit = self.fits.get(code)
+            if fit is not None:
+                found[status.zone] = self._drivers(fit)
+            elif self.fallback is not None and self.fallback.zones is None:
+                found[status.zone] = self.fallback.selected[WHOLE]
+        others = {} if self.fallback is None else self.fallback.selected
+        return found | {f"{FALLBACK}{zone}": drivers for zone, drivers in others.items()}
 
     def predict(
         self,
@@ -140,7 +161,8 @@ class FittedModel:
         columns : mapping of str to array, each of shape (n,)
             At least :attr:`variables`, and ``lat`` and ``lon`` where the zones are a map.
         quantiles, sd, members, seed
-            As :meth:`soilql.values.Fitted.predict` says. Members of different zones are drawn independently.
+            As :meth:`soilql.values.Fitted.predict` says. Members of different zones are drawn independently, those of
+            zones that share a fit together.
 
         Returns
         -------
@@ -152,29 +174,100 @@ class FittedModel:
         SoilqlError
             A variable is not among the columns (SQ704), or the model has no quantiles (SQ804).
         """
-        import numpy as np
-
         _require(columns, self.variables)
-        n = len(next(iter(columns.values()))) if columns else 0
-        codes = np.zeros(n, np.int16) if self.zones is None else np.asarray(self.zones.codes(columns))
-        known = ~np.logical_or.reduce([missing(columns[name]) for name in self.drivers] or [np.zeros(n, bool)])
-        out = _blank(n, quantiles, sd, members)
-        for code, fit in self.fits.items():
-            at = np.flatnonzero(known & (codes == code))
-            if at.size == 0:
-                continue
-            part = {name: columns[name] if at.size == n else columns[name][at] for name in self.drivers}
-            part = part or {"": np.empty(at.size)}  # a model without drivers still needs to know how many points
-            root = np.random.SeedSequence([seed, code])
-            found = fit.predict(part, quantiles=quantiles, sd=sd, members=members, seed=root)
-            for name, values in found.items():
-                out[name][..., at] = values
+        n = length(columns)
+        out = blank(n, quantiles, sd, members)
+        ask = {"quantiles": quantiles, "sd": sd, "members": members}
+        self._fill(out, columns, n, ask, (seed,))
         return out
 
+    def _fill(
+        self,
+        out: dict[str, np.ndarray[Any, Any]],
+        columns: Columns,
+        n: int,
+        ask: Mapping[str, Any],
+        entropy: tuple[int, ...],
+    ) -> None:
+        """Write the predictions at n points into arrays."""
+        import numpy as np
+
+        codes = self._codes(columns, n)
+        for code, fit in self.fits.items():
+            drivers = self._drivers(fit)
+            at = np.flatnonzero((codes == code) & _known(columns, drivers, n))
+            if at.size == 0:
+                continue
+            part = {name: columns[name] if at.size == n else columns[name][at] for name in drivers}
+            part = part or {"": np.empty(at.size)}  # a model without drivers still needs to know how many points
+            found = fit.predict(part, **ask, seed=np.random.SeedSequence([*entropy, code]))
+            for name, values in found.items():
+                out[name][..., at] = values
+        if self.fallback is not None:
+            at = np.flatnonzero(self._without_fit(codes))
+            part = {name: values[at] for name, values in columns.items()}
+            found = {name: values[..., at] for name, values in out.items()}
+            self.fallback._fill(found, part, at.size, ask, (*entropy, _FALLBACK))
+            for name, values in found.items():
+                out[name][..., at] = values
+
+    def complete(self, columns: Columns) -> np.ndarray[Any, Any]:
+        """Return the points that have all variables which the fit of their zone needs.
+
+        A zone that is fitted without a driver of other zones is not lost where that driver is missing. A point that
+        belongs to no zone, or to one that is not predicted, needs all variables of the model.
+
+        Parameters
+        ----------
+        columns : mapping of str to array, each of shape (n,)
+            At least :attr:`variables`, and ``lat`` and ``lon`` where the zones are a map.
+
+        Returns
+        -------
+        numpy.ndarray of bool, shape (n,)
+        """
+        n = length(columns)
+        codes = self._codes(columns, n)
+        whole = _known(columns, self.variables, n)
+        for code, fit in self.fits.items():
+            inside = codes == code
+            whole[inside] = _known(columns, self._drivers(fit), n)[inside]
+        if self.fallback is not None:
+            inside = self._without_fit(codes)
+            whole[inside] = self.fallback.complete(columns)[inside]
+        return whole
+
+    def _codes(self, columns: Columns, n: int) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        return np.zeros(n, np.int16) if self.zones is None else np.asarray(self.zones.codes(columns))
+
+    def _without_fit(self, codes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        return np.isin(codes, [code for code in range(len(self.statuses)) if code not in self.fits])
+
+    def _drivers(self, fit: ZoneFit) -> tuple[str, ...]:
+        own: tuple[str, ...] = getattr(fit, "drivers", self.drivers)
+        return own
+
     def summary(self) -> Table:
-        """Return one row for each term of each zone; scores of the zones are in ``extras["zones"]``."""
+        """Return one row for each term of each zone; scores of the zones are in ``extras["zones"]``.
+
+        The fits that zones fall back on follow those of the zones, as zone ``fallback: all`` or ``fallback: NAME``.
+        """
         import pandas as pd
 
+        rows, zones = self._summary_rows()
+        if self.fallback is not None:
+            for mine, other in zip((rows, zones), self.fallback._summary_rows(), strict=True):
+                mine += [{**row, "zone": f"{FALLBACK}{row['zone']}"} for row in other]
+        extras = {"zones": Table(pd.DataFrame(zones))}
+        extras |= {name: Table(pd.DataFrame(list(found))) for name, found in self.tables.items()}
+        frame = pd.DataFrame(rows)
+        return Table(frame[[*(c for c in frame.columns if c != "status"), "status"]], notes=self.notes, extras=extras)
+
+    def _summary_rows(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         rows: list[dict[str, Any]] = []
         zones: list[dict[str, Any]] = []
         for code, status in enumerate(self.statuses):
@@ -184,23 +277,25 @@ class FittedModel:
             rows += [{**head, **term, "status": status.status} for term in terms]
             scores = {} if fit is None else fit.scores()
             zones.append({**head, "needed": status.needed, "status": status.status, **scores})
-        by_zone = Table(pd.DataFrame(zones))
-        frame = pd.DataFrame(rows)
-        return Table(
-            frame[[*(c for c in frame.columns if c != "status"), "status"]],
-            notes=self.notes,
-            extras={"zones": by_zone},
-        )
+        return rows, zones
 
     def report(self) -> str:
         """Return the summary as text, in R's manner, zone by zone."""
-        parts = []
-        for code, status in enumerate(self.statuses):
-            fit = self.fits.get(code)
-            body = f"Not fitted: {status.status}" if fit is None else fit.report()
-            parts.append(body if self.zones is None else f"Zone {status.zone}\n\n{body}")
+        parts = self._reports("Zone ")
+        if self.fallback is not None:
+            parts += self.fallback._reports("Fallback of zones without a fit: ")
         notes = [f"{note.code} {note.message}" for note in self.notes]
         return "\n\n".join([*parts, "\n".join(notes)] if notes else parts) + "\n"
+
+    def _reports(self, head: str) -> list[str]:
+        parts = []
+        absent = "Not fitted" if self.fallback is None else "No fit of its own"
+        for code, status in enumerate(self.statuses):
+            fit = self.fits.get(code)
+            body = f"{absent}: {status.status}" if fit is None else fit.report()
+            alone = self.zones is None and head == "Zone "
+            parts.append(body if alone else f"{head}{status.zone}\n\n{body}")
+        return parts
 
     def state(self) -> State:
         """Return the model as JSON and arrays; the inverse is :func:`load_model`."""
@@ -209,13 +304,14 @@ class FittedModel:
         for code, fit in self.fits.items():
             state = fit.state()
             fits[str(code)] = dict(state.meta)
-            arrays |= {f"fit{code}.{name}": array for name, array in state.arrays.items()}
-        zones = None
-        if self.zones is not None:
-            state = self.zones.state()
-            zones = dict(state.meta)
-            arrays |= {f"zones.{name}": array for name, array in state.arrays.items()}
+            arrays |= packed(f"fit{code}", state)
+        parts: dict[str, Any] = {}
+        for name, part in (("zones", self.zones), ("fallback", self.fallback)):
+            stored = None if part is None else part.state()
+            parts[name] = None if stored is None else dict(stored.meta)
+            arrays |= {} if stored is None else packed(name, stored)
         meta = {
+            "kind": self.kind,
             "response": self.response,
             "unit": self.unit,
             "variables": list(self.variables),
@@ -223,7 +319,8 @@ class FittedModel:
             "notes": [[note.code, note.message, note.severity.value] for note in self.notes],
             "statuses": [[s.zone, s.rows, s.needed, s.status] for s in self.statuses],
             "fits": fits,
-            "zones": zones,
+            "tables": {name: [_plain(row) for row in rows] for name, rows in self.tables.items()},
+            **parts,
         }
         return State(meta, arrays)
 
@@ -238,13 +335,9 @@ def load_model(state: State, load_fit: Callable[[State], ZoneFit]) -> FittedMode
     load_fit : callable
         The inverse of the kind's own :meth:`ZoneFit.state`.
     """
-    meta = state.meta
-    zones: Any = None
-    if meta["zones"] is not None:
-        kind = kinds.find("zones", meta["zones"]["kind"])
-        assert kind is not None
-        zones = kind.load(State(meta["zones"], _below("zones", state)), None)
-    fits = {int(code): load_fit(State(own, _below(f"fit{code}", state))) for code, own in meta["fits"].items()}
+    meta, arrays = state.meta, state.arrays
+    zones, fallback = meta["zones"], meta["fallback"]
+    fits = {int(code): load_fit(unpacked(f"fit{code}", own, arrays)) for code, own in meta["fits"].items()}
     return FittedModel(
         meta["response"],
         meta["unit"],
@@ -253,21 +346,40 @@ def load_model(state: State, load_fit: Callable[[State], ZoneFit]) -> FittedMode
         tuple(meta["drivers"]),
         tuple(Status(*status) for status in meta["statuses"]),
         fits,
-        zones,
+        None if zones is None else load_zones(unpacked("zones", zones, arrays)),
+        meta["kind"],
+        None if fallback is None else load_model(unpacked("fallback", fallback, arrays), load_fit),
+        {name: tuple(rows) for name, rows in meta["tables"].items()},
     )
 
 
-def _below(prefix: str, state: State) -> dict[str, np.ndarray[Any, Any]]:
-    head = f"{prefix}."
-    return {name.removeprefix(head): a for name, a in state.arrays.items() if name.startswith(head)}
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row as JSON, which has no NaN."""
+    return {name: None if isinstance(x, float) and not math.isfinite(x) else x for name, x in row.items()}
 
 
-def _blank(n: int, quantiles: Sequence[float], sd: bool, members: int) -> dict[str, np.ndarray[Any, Any]]:
+def length(columns: Columns) -> int:
+    """Return the number of points that columns hold."""
+    return len(next(iter(columns.values()))) if columns else 0
+
+
+def blank(n: int, quantiles: Sequence[float], sd: bool, members: int) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the arrays of a prediction at n points, all NaN."""
     import numpy as np
 
     names = ["mean", *map(quantile_name, quantiles), *(["sd"] if sd else [])]
     out = {name: np.full(n, np.nan) for name in names}
     return {**out, "members": np.full((members, n), np.nan)} if members else out
+
+
+def _known(columns: Columns, names: Iterable[str], n: int) -> np.ndarray[Any, Any]:
+    """Return the points at which no value is missing."""
+    import numpy as np
+
+    known: np.ndarray[Any, Any] = ~np.logical_or.reduce(
+        [missing(columns[name]) for name in names] or [np.zeros(n, bool)]
+    )
+    return known
 
 
 def _require(columns: Columns, variables: Iterable[str]) -> None:
@@ -281,23 +393,3 @@ def _require(columns: Columns, variables: Iterable[str]) -> None:
 def no_quantiles(kind: str, help: str = "fit a model of kind `quantile_forest`") -> SoilqlError:
     """Return the error of a model that is asked for quantiles and has none (SQ804), to be raised."""
     return SoilqlError(Diagnostic("SQ804", f"a model of kind `{kind}` has no quantiles", help=help))
-
-
-def missing(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return where values are missing: NaN or infinite among numbers, None or NaN among text.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> missing(np.array(["a", None], dtype=object))
-    array([False,  True])
-    """
-    import numpy as np
-
-    if values.dtype.kind in "fiub":
-        finite: np.ndarray[Any, Any] = np.isfinite(values)
-        return ~finite
-    import pandas as pd
-
-    found: np.ndarray[Any, Any] = np.asarray(pd.isna(values))
-    return found

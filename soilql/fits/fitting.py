@@ -3,123 +3,248 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from soilql import kinds
 from soilql.context import Context
 from soilql.errors import Diagnostic, SoilqlError, Span, did_you_mean
-from soilql.fits.fitted import WHOLE, FittedModel, Partition, Status, ZoneFit
-from soilql.fits.training import Rows, column
+from soilql.fits.fitted import FALLBACK, WHOLE, FittedModel, Status, ZoneFit
+from soilql.fits.training import Rows
+from soilql.fits.training import at_span as at_span
+from soilql.fits.zoning import check_zones, row_codes
 from soilql.kinds import Block, Scope
 from soilql.params import ZonesRef
-from soilql.values import Note, Table
+from soilql.values import Note, Table, Zones
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from soilql.expr.parse import Expression
+
     Columns = Mapping[str, np.ndarray[Any, Any]]
+
+#: What a model with zones does where one has no fit of its own; the field `fallback` beside `by` and `min_rows`.
+Fallback: TypeAlias = Literal["none", "all"] | ZonesRef
+
+FALLBACK_DOC = (
+    "What predicts in a zone that has too few rows or whose fit fails: `none`, nothing; `all`, one fit to all rows; or "
+    "a coarser partition, the fit to the zone of it in which a place lies. The status of the zone says so."
+)
+
+
+class UnfittedError(SoilqlError):
+    """A zone that cannot be fitted, with what is to be shown of the attempt.
+
+    Attributes
+    ----------
+    tables : mapping of str to rows
+        As a :class:`soilql.fits.fitted.ZoneFit` may offer them.
+    """
+
+    def __init__(self, error: Diagnostic, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        super().__init__(error)
+        self.tables = tables
+
+
+@dataclass
+class _Fits:
+    """What became of the zones of one partition."""
+
+    statuses: list[Status] = field(default_factory=list)
+    fits: dict[int, ZoneFit] = field(default_factory=dict)
+    notes: list[tuple[int, Note]] = field(default_factory=list)
+    tables: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
+
+    def show(self, zone: str, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        for name, rows in tables.items():
+            self.tables.setdefault(name, []).extend({"zone": zone, **row} for row in rows)
 
 
 def fit_model(
     ctx: Context,
     rows: Rows,
-    fit: Callable[[Columns], ZoneFit],
+    fit: Callable[..., ZoneFit],
     *,
     response: str,
     drivers: Sequence[str],
     needed: int,
+    labelled: bool = False,
 ) -> FittedModel:
     """Fit a model to all rows, or apart in each zone where the block says ``by``.
 
     Parameters
     ----------
     ctx : Context
-        Of the model; its parameters have ``data``, ``by`` and ``formula``.
+        Of the model; its parameters have ``data`` and ``by``, and perhaps ``fallback``.
     rows : Rows
         Complete rows.
     fit : callable
-        Fits the rows of one zone; raises SoilqlError where that cannot be done.
+        ``fit(columns)`` fits the rows of one zone; raises SoilqlError where that cannot be done.
     response : str
         Column that is modelled.
     drivers : sequence of str
         Columns that a prediction needs.
     needed : int
         Fewest rows of a zone that is fitted.
+    labelled : bool
+        Whether it is ``fit(columns, zone)``, with the name of the zone; a fit that others fall back on has the name
+        ``fallback: ZONE``, or ``fallback: all``.
 
     Returns
     -------
     FittedModel
-        A zone with too few rows (SQ802), or whose fit failed (SQ801, SQ803), has a status and a note and no fit.
+        A zone with too few rows (SQ802), or whose fit failed (SQ801, SQ803), has a status and a note and no fit; the
+        model falls back on another where the block says so.
 
     Raises
     ------
     SoilqlError
-        No zone could be fitted (SQ801, with the reason for each).
+        Nothing could be fitted (SQ801, with the reason for each zone).
     """
     import numpy as np
 
     params = ctx.block.params
-    zones: Any = None if params.by is None else ctx.zones(params.by)
+    one: Callable[[Columns, str], ZoneFit] = fit if labelled else lambda columns, zone: fit(columns)
+    zones: Zones | None = None if params.by is None else ctx.zones(params.by)
     codes, notes = np.zeros(rows.count, np.int16), rows.notes
     if zones is not None:
-        codes, outside = _zone_codes(ctx, rows, zones)
+        codes, outside = row_codes(ctx, rows, params.by, "by")
         notes += outside
     labels = (WHOLE,) if zones is None else zones.labels
-    statuses, fits = [], {}
-    for code, label in enumerate(labels):
-        status, found, said = _fit_zone(rows, codes == code, fit, label, needed)
-        statuses.append(status)
-        notes += tuple(replace(n, message=_in_zone(label, n.message, zones is not None)) for n in said)
-        if found is not None:
-            fits[code] = found
-        ctx.progress(code + 1, len(labels))
-    if not fits:
-        raise _nothing_fitted(ctx, statuses, notes)
-    variables = tuple(dict.fromkeys([*drivers, *(() if zones is None else zones.variables)]))
+    found = _fit_zones(rows, codes, labels, one, needed, ctx.progress)
     unit = ctx.table(params.data).units.get(response)
-    return FittedModel(response, unit, variables, notes, tuple(drivers), tuple(statuses), fits, zones)
+    bare = FittedModel(response, unit, (), (), tuple(drivers), (), {}, kind=ctx.block.kind)
+    fallback = None
+    if zones is not None and len(found.fits) < len(labels):
+        fallback, said = _fall_back(ctx, rows, codes, found, one, needed, bare)
+        notes += said
+    notes += tuple(replace(n, message=_in_zone(labels[k], n.message, zones is not None)) for k, n in found.notes)
+    if not found.fits and fallback is None:
+        raise _nothing_fitted(ctx, found.statuses, notes)
+    looked_at = [*(() if zones is None else zones.variables), *(() if fallback is None else fallback.variables)]
+    return replace(
+        bare,
+        variables=tuple(dict.fromkeys([*drivers, *looked_at])),
+        notes=notes,
+        statuses=tuple(found.statuses),
+        fits=found.fits,
+        zones=zones,
+        fallback=fallback,
+        tables={name: tuple(shown) for name, shown in found.tables.items()},
+    )
 
 
-def _zone_codes(ctx: Context, rows: Rows, zones: Partition) -> tuple[np.ndarray[Any, Any], tuple[Note, ...]]:
-    """Return the zone of each row, and a note on the rows in none."""
-    import numpy as np
-
-    params = ctx.block.params
-    table = ctx.table(params.data)
-    columns = {axis: column(table, table.roles[axis]) for axis in ("lat", "lon") if axis in table.roles}
-    for name in zones.variables:
-        if name not in table.frame.columns:
-            message = f"the zones `{params.by}` look at `{name}`, which `{params.data}` does not have"
-            raise ctx.error("SQ704", message, "by", help=did_you_mean(name, map(str, table.frame.columns)))
-        columns[name] = column(table, name)
-    columns = {name: values[rows.positions] for name, values in columns.items()}
-    with at_span(ctx.block.span("by")):
-        codes = np.asarray(zones.codes(columns))
-    lost = int((codes < 0).sum())
-    if not lost:
-        return codes, ()
-    kinds_lost = ", ".join(f"{name} ({count})" for name, count in zones.outside(columns).items())
-    words = f"{lost} of {codes.size} rows of `{params.data}` lie in no zone of `{params.by}`: {kinds_lost}"
-    return codes, (Note("SQ809", words),)
+def _fit_zones(
+    rows: Rows,
+    codes: np.ndarray[Any, Any],
+    labels: Sequence[str],
+    fit: Callable[[Columns, str], ZoneFit],
+    needed: int,
+    progress: Callable[[int, int], None],
+) -> _Fits:
+    found = _Fits()
+    for code, label in enumerate(labels):
+        _fit_zone(found, code, rows, codes == code, fit, label, needed)
+        progress(code + 1, len(labels))
+    return found
 
 
 def _fit_zone(
-    rows: Rows, inside: np.ndarray[Any, Any], fit: Callable[[Columns], ZoneFit], label: str, needed: int
-) -> tuple[Status, ZoneFit | None, list[Note]]:
+    found: _Fits,
+    code: int,
+    rows: Rows,
+    inside: np.ndarray[Any, Any],
+    fit: Callable[[Columns, str], ZoneFit],
+    label: str,
+    needed: int,
+) -> None:
+    """Fit one zone, or say why not."""
     count = int(inside.sum())
     if count < needed:
         words = f"{count} complete row{'' if count == 1 else 's'}, {needed} needed: not fitted"
-        return Status(label, count, needed, words), None, [Note("SQ802", words)]
+        found.statuses.append(Status(label, count, needed, words))
+        found.notes.append((code, Note("SQ802", words)))
+        return
     try:
-        found = fit({name: values[inside] for name, values in rows.columns.items()})
+        one = fit({name: values[inside] for name, values in rows.columns.items()}, label)
     except SoilqlError as error:
         first = error.diagnostics[0]
         words = " ".join(part for part in (first.message, f"({first.help})" if first.help else "") if part)
         words += _constant(rows, inside) if first.code == "SQ801" else ""
-        return Status(label, count, needed, words), None, [Note(first.code, words)]
-    return Status(label, count, needed), found, [Note("SQ803", words) for words in found.notes]
+        found.statuses.append(Status(label, count, needed, words))
+        found.notes.append((code, Note(first.code, words)))
+        found.show(label, getattr(error, "tables", {}))
+        return
+    found.statuses.append(Status(label, int(getattr(one, "rows", count)), needed))
+    found.fits[code] = one
+    found.notes += [(code, said if isinstance(said, Note) else Note("SQ803", said)) for said in one.notes]
+    found.show(label, getattr(one, "tables", {}))
+
+
+def _fall_back(
+    ctx: Context,
+    rows: Rows,
+    codes: np.ndarray[Any, Any],
+    found: _Fits,
+    fit: Callable[[Columns, str], ZoneFit],
+    needed: int,
+    like: FittedModel,
+) -> tuple[FittedModel | None, tuple[Note, ...]]:
+    """Fit what predicts in the zones that have no fit of their own, and say so in their statuses.
+
+    Parameters
+    ----------
+    like : FittedModel
+        What the fallback has in common with the model.
+    """
+    import numpy as np
+
+    how: Fallback = getattr(ctx.block.params, "fallback", "none")
+    if how == "none":
+        return None, ()
+    zones: Zones | None = None if how == "all" else ctx.zones(ZonesRef(how))
+    coarse, notes = np.zeros(rows.count, np.int16), tuple[Note, ...]()
+    if zones is not None:
+        coarse, notes = row_codes(ctx, rows, ZonesRef(how), "fallback")
+    labels = (WHOLE,) if zones is None else zones.labels
+
+    def named(columns: Columns, zone: str) -> ZoneFit:
+        return fit(columns, f"{FALLBACK}{zone}")
+
+    other = _fit_zones(rows, coarse, labels, named, needed, ctx.progress)
+    notes += tuple(replace(n, message=f"fallback `{labels[k]}`: {n.message}") for k, n in other.notes)
+    if not other.fits:
+        return None, notes
+    for name, shown in other.tables.items():
+        found.tables.setdefault(name, []).extend({**row, "zone": f"{FALLBACK}{row['zone']}"} for row in shown)
+    for code, status in enumerate(found.statuses):
+        if code not in found.fits:
+            used = _used(other, zones, str(how), coarse[codes == code])
+            words = f"{status.status.removesuffix(': not fitted')}: {used}"
+            found.statuses[code] = replace(status, status=words)
+            found.notes = [(k, replace(n, message=words) if k == code else n) for k, n in found.notes]
+    seen = () if zones is None else zones.variables
+    model = replace(
+        like,
+        variables=tuple(dict.fromkeys([*like.drivers, *seen])),
+        statuses=tuple(other.statuses),
+        fits=other.fits,
+        zones=zones,
+    )
+    return model, notes
+
+
+def _used(other: _Fits, zones: Zones | None, name: str, coarse: np.ndarray[Any, Any]) -> str:
+    """Return in words which fits a zone falls back on, by the coarser zones in which its rows lie."""
+    if zones is None:
+        return f"fit to all {other.statuses[0].rows} rows used"
+    held = sorted({int(code) for code in coarse if code >= 0})
+    fitted = [f"`{zones.labels[code]}`" for code in held if code in other.fits]
+    lost = [f"`{zones.labels[code]}`" for code in held if code not in other.fits]
+    words = f"fit to {', '.join(fitted)} of `{name}` used" if fitted else f"fits by `{name}` used"
+    return (
+        words if not lost else f"{words if fitted else 'not fitted'}, {', '.join(lost)} of `{name}` has no fit either"
+    )
 
 
 def _constant(rows: Rows, inside: np.ndarray[Any, Any]) -> str:
@@ -141,16 +266,6 @@ def _nothing_fitted(ctx: Context, statuses: Sequence[Status], notes: tuple[Note,
     message = f"`{ctx.block.name}` could not be fitted in any zone of `{ctx.block.params.by}`"
     said = tuple(n.message for n in notes)
     return SoilqlError(Diagnostic("SQ801", message, span, notes=said))
-
-
-@contextmanager
-def at_span(span: Span) -> Iterator[None]:
-    """Give a place to the diagnostics of an error that has none, such as one of the pure statistics."""
-    try:
-        yield
-    except SoilqlError as error:
-        placed = (d if d.span is not None else replace(d, span=span) for d in error.diagnostics)
-        raise SoilqlError(placed) from error
 
 
 def group_labels(table: Table, group: str, span: Span) -> np.ndarray[Any, Any]:
@@ -185,21 +300,6 @@ def group_labels(table: Table, group: str, span: Span) -> np.ndarray[Any, Any]:
     return labels
 
 
-def check_zones(block: Block, scope: Scope) -> Iterator[Diagnostic]:
-    """Say which variables of the zones the training table of a model lacks, without reading data."""
-    by: ZonesRef | None = block.params.by
-    zones = None if by is None else scope.block(by.block)
-    table = scope.schema(block.params.data)
-    if zones is None or table is None or table.open:
-        return
-    kind = kinds.find(zones.section, zones.kind)
-    needs = None if kind is None else getattr(kind.module, "needs", None)
-    for name in () if needs is None else needs(zones.params):
-        if name not in table.variables:
-            message = f"the zones `{by}` look at `{name}`, which `{block.params.data}` does not have"
-            yield Diagnostic("SQ704", message, block.span("by"), help=did_you_mean(name, table.variables))
-
-
 def check_formula(block: Block, scope: Scope, *, linear: bool, parameters: Iterable[str] = ()) -> Iterator[Diagnostic]:
     """Check the names and types in a model's formula against its training table, and its zones.
 
@@ -214,6 +314,14 @@ def check_formula(block: Block, scope: Scope, *, linear: bool, parameters: Itera
     parameters : iterable of str
         Names that are parameters or constants and not columns.
     """
+    yield from check_names(block.params.formula, block, scope, linear=linear, parameters=parameters)
+    yield from check_zones(block, scope)
+
+
+def check_names(
+    formula: Expression, block: Block, scope: Scope, *, linear: bool, parameters: Iterable[str] = ()
+) -> Iterator[Diagnostic]:
+    """Check the names and types in one formula of a model; see :func:`check_formula`."""
     from soilql.expr import check
 
     data, declared = block.params.data, tuple(parameters)
@@ -226,5 +334,4 @@ def check_formula(block: Block, scope: Scope, *, linear: bool, parameters: Itera
     open_ = schema is None or schema.open
     absent, hint = (absent, "a parameter is declared under `params`") if declared else (f"not a column of `{data}`", "")
     known = check.Scope(names, open_, absent, hint)
-    yield from check.check(block.params.formula, known, "number", linear=linear)
-    yield from check_zones(block, scope)
+    yield from check.check(formula, known, "number", linear=linear)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,20 +12,28 @@ from numpy.typing import NDArray
 
 from soilql.context import Context
 from soilql.errors import Diagnostic, SoilqlError
-from soilql.expr import ast
-from soilql.expr.ast import Node
-from soilql.expr.functions import CONSTANTS
-from soilql.expr.terms import features
-from soilql.fits.factors import Factor, from_json, is_category, learn, matrix, to_json
+from soilql.fits.factors import Factor, from_json, is_category, matrix, to_json
 from soilql.fits.fitted import FittedModel, no_quantiles
 from soilql.fits.fitting import fit_model
-from soilql.fits.forest_params import ForestParams, formula_problems, text_feature
-from soilql.fits.forests import BLOCK, Forest, Grown, Settings, blocks, from_arrays, grow, out_of_bag
-from soilql.fits.training import complete_rows, defined_rows
+from soilql.fits.forest_params import ForestParams
+from soilql.fits.forests import BLOCK, Forest, Grown, Settings, blocks, from_arrays, grow, grow_mean, out_of_bag
+from soilql.fits.learner_data import Training, training_from
+from soilql.fits.learner_members import Refits, apart
+from soilql.fits.learner_rows import ZoneRows, feature_rows, zone_rows
+from soilql.fits.tuned import tuned
+from soilql.fits.tuning_search import Search
+from soilql.fits.tuning_search import from_json as search_from_json
 from soilql.stats.forest import Distribution, LeafTable
-from soilql.values import State, quantile_name
+from soilql.values import Note, State, quantile_name
 
 Floats = NDArray[np.float64]
+
+_SOURCES = {
+    "trees": "single trees",
+    "resample": "forests of trees drawn anew",
+    "rows": "forests grown on sites drawn anew",
+    "tuned": "forests with settings drawn among the candidates",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +44,10 @@ class ForestFit:
     ----------
     factors : tuple of Factor
         Features in the order of the formula; a category has one column for each level.
+    drivers : tuple of str
+        Columns that the features need.
+    rows : int
+        Number of training rows.
     forest : Forest
         The trees.
     settings : Settings
@@ -45,28 +57,44 @@ class ForestFit:
     fitted_scores : mapping of str to float
         Out-of-bag scores.
     members_from : str
-        ``trees`` or ``resample``.
+        ``trees``, ``resample``, ``rows`` or ``tuned``.
     conditional : Conditional or None
         What a quantile forest keeps of its training rows.
+    data : Training or None
+        The training rows, where members are forests grown anew.
+    search : Search or None
+        How the settings were found.
+    member_trees : int
+        Trees of a member that is grown on rows drawn anew.
     """
 
     factors: tuple[Factor, ...]
+    drivers: tuple[str, ...]
+    rows: int
     forest: Forest
     settings: Settings
     importances: tuple[float, ...]
     fitted_scores: Mapping[str, float]
     members_from: str
     conditional: Conditional | None = None
+    data: Training | None = None
+    search: Search | None = None
+    member_trees: int = 100
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """A forest always comes to an end."""
-        return ()
+    def notes(self) -> tuple[Note, ...]:
+        """What the search had to say; a forest itself always comes to an end."""
+        return () if self.search is None else self.search.notes
+
+    @property
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """The trials of the search."""
+        return {} if self.search is None else {"tuning": self.search.trials}
 
     @property
     def member_source(self) -> str:
         """What the members are."""
-        return "single trees" if self.members_from == "trees" else "forests of trees drawn anew"
+        return _SOURCES[self.members_from]
 
     @property
     def sd_meaning(self) -> str:
@@ -124,6 +152,8 @@ class ForestFit:
         return out
 
     def _members(self, X: NDArray[np.float32], members: int, seed: np.random.SeedSequence) -> Floats:
+        if self.members_from in ("rows", "tuned"):
+            return self._refits.predict(X.astype(np.float64) * self.forest.scales, members, seed)
         rng = np.random.default_rng(seed)
         trees = self.forest.count
         if self.members_from == "resample":
@@ -134,14 +164,24 @@ class ForestFit:
             raise SoilqlError(Diagnostic("SQ805", message, help=help))
         return self.forest.of_trees(X, rng.permutation(trees)[:members])
 
+    @cached_property
+    def _refits(self) -> Refits:
+        assert self.data is not None
+        resampled = self.members_from == "rows"
+        settings = [replace(self.settings, trees=self.member_trees)]
+        if not resampled and self.search is not None:
+            settings = [replace(self.settings, **one) for one in self.search.candidates]
+        return Refits(self.data, [_regrown(one) for one in settings], resampled, apart)
+
     def terms(self) -> list[dict[str, Any]]:
         """Return the importance of each feature."""
         pairs = zip(self.factors, self.importances, strict=True)
         return [{"term": factor.text, "importance": value} for factor, value in pairs]
 
     def scores(self) -> dict[str, float]:
-        """Return the number of trees and the out-of-bag scores."""
-        return {"trees": self.forest.count, **self.fitted_scores}
+        """Return the number of trees, the out-of-bag scores, and those of the search for the best."""
+        tuned_scores = {} if self.search is None else self.search.score
+        return {"trees": self.forest.count, **self.fitted_scores, **tuned_scores}
 
     def report(self) -> str:
         """Return the summary as text, as R's randomForest prints it."""
@@ -150,7 +190,11 @@ class ForestFit:
             f"{self.forest.count} trees, {tried} of {self.forest.n_features} features tried at each split,"
             f" at least {self.settings.min_leaf} rows a leaf"
         ]
-        lines += [f"{name:<28} {value:.4g}" for name, value in self.fitted_scores.items()]
+        if self.search is not None and self.search.chosen:
+            best = ", ".join(f"{name} {value}" for name, value in self.search.chosen.items())
+            lines.append(f"{best}: the best of {len(self.search.trials)} candidates")
+        shown = {name: value for name, value in self.scores().items() if name != "trees"}
+        lines += [f"{name:<28} {value:.4g}" for name, value in shown.items()]
         width = max(len(factor.text) for factor in self.factors)
         lines += ["", "Importance (share of the decrease of the squared error at splits):"]
         ranked = sorted(self.terms(), key=lambda row: -row["importance"])
@@ -160,12 +204,18 @@ class ForestFit:
         """Return what has to be stored; the inverse is :func:`load_fit`."""
         meta = {
             "factors": to_json(self.factors),
+            "drivers": list(self.drivers),
+            "rows": self.rows,
             "settings": asdict(self.settings),
             "scores": dict(self.fitted_scores),
             "members_from": self.members_from,
             "interpolation": None if self.conditional is None else self.conditional.interpolation,
+            "search": None if self.search is None else self.search.to_json(),
+            "kept": self.data is not None,
+            "member_trees": self.member_trees,
         }
         arrays = {**self.forest.arrays(), "importances": np.array(self.importances)}
+        arrays |= {} if self.data is None else self.data.arrays()
         if self.conditional is not None:
             arrays |= {"y": self.conditional.y, "drawn": self.conditional.drawn, "leaves": self.conditional.leaves}
         return State(meta, arrays)
@@ -240,53 +290,66 @@ def fit_forest(params: ForestParams, ctx: Context, interpolation: str | None = N
         The formula is not one for a forest (SQ113), a text column stands bare in it (SQ112), or no forest could be
         grown (SQ801).
     """
-    formula = params.formula
-    problems = tuple(formula_problems(formula))
-    if problems:
-        raise SoilqlError(problems)
-    nodes = features(formula)
-    response = ast.names(formula.formula.response)[0]
-    drivers = tuple(dict.fromkeys(name for node in nodes for name in ast.names(node) if name not in CONSTANTS))
-    rows = complete_rows(ctx, params.data, (response, *drivers), formula)
-    for node in nodes if rows.count else ():
-        if not is_category(node) and learn(node, rows.columns).levels is not None:
-            raise SoilqlError(text_feature(formula, node))
-    rows = defined_rows(rows, nodes)
-    if isinstance(params.max_features, int) and params.max_features > len(nodes) and not any(map(is_category, nodes)):
+    found = feature_rows(params, ctx, params.needed)
+    nodes = found.nodes
+    few = nodes and isinstance(params.max_features, int) and params.max_features > len(nodes)
+    if few and not any(map(is_category, nodes)):
         message = f"`max_features` is {params.max_features}, but the formula has {len(nodes)} features"
         raise ctx.error("SQ123", message, "max_features")
-    settings = Settings(
-        params.trees, params.min_leaf, params.max_features, params.max_depth, params.bootstrap, params.seed
+    settings = Settings(**{one.name: getattr(params, one.name) for one in fields(Settings)})
+    workers = ctx.resources.workers
+
+    def fit(columns: Mapping[str, NDArray[Any]], zone: str) -> ForestFit:
+        own = zone_rows(found, columns, zone)
+        ordered = own.data.in_order()
+
+        def attempt(candidate: Mapping[str, Any], rows: Training) -> tuple[Callable[[Floats], Floats], Sequence[str]]:
+            return _regrown(replace(settings, **candidate), workers)(rows, None).predict, ()
+
+        search = tuned(params, ctx, zone, ordered, attempt)
+        chosen = settings if search is None else replace(settings, **search.chosen)
+        grown = _fit_zone(own, chosen, workers, interpolation)
+        kept = ordered if params.members_from in ("rows", "tuned") else None
+        how, trees = params.members_from, params.member_trees
+        return replace(grown, data=kept, search=search, members_from=how, member_trees=trees)
+
+    return fit_model(
+        ctx, found.rows, fit, response=found.response, drivers=found.drivers, needed=params.needed, labelled=True
     )
 
-    def fit(columns: Mapping[str, NDArray[Any]]) -> ForestFit:
-        return _fit_zone(columns, response, nodes, settings, ctx.resources.workers, params.members_from, interpolation)
 
-    return fit_model(ctx, rows, fit, response=response, drivers=drivers, needed=params.needed)
-
-
-def _fit_zone(
-    columns: Mapping[str, NDArray[Any]],
-    response: str,
-    nodes: Sequence[Node],
-    settings: Settings,
-    workers: int,
-    members_from: str,
-    interpolation: str | None,
-) -> ForestFit:
-    y = np.asarray(columns[response], dtype=np.float64)
-    factors = tuple(learn(node, columns) for node in nodes)
-    grown = grow(matrix(factors, columns, y.size), y, settings, workers)
+def _fit_zone(own: ZoneRows, settings: Settings, workers: int, interpolation: str | None) -> ForestFit:
+    factors, data = own.factors, own.data
+    grown = grow(data.X, data.y, settings, workers)
     owner = np.repeat(np.arange(len(factors)), [len(factor.labels()) for factor in factors])
     importances = np.bincount(owner, weights=grown.importances, minlength=len(factors))
-    scores: dict[str, float] = _scores(grown, y) if settings.bootstrap else {}
+    scores: dict[str, float] = _scores(grown, data.y) if settings.bootstrap else {}
     conditional = None
     if interpolation is not None:
         drawn = grown.drawn.astype(np.uint16)
-        conditional = Conditional(y, drawn, np.ascontiguousarray(grown.leaves.T), interpolation)
+        conditional = Conditional(data.y, drawn, np.ascontiguousarray(grown.leaves.T), interpolation)
         scores |= conditional.coverage() if settings.bootstrap else {}
     shares = tuple(float(value) for value in importances)
-    return ForestFit(factors, grown.forest, settings, shares, scores, members_from, conditional)
+    return ForestFit(factors, own.drivers, data.count, grown.forest, settings, shares, scores, "trees", conditional)
+
+
+@dataclass(frozen=True, eq=False)
+class _Mean:
+    """A forest of which only the mean is asked."""
+
+    forest: Forest
+
+    def predict(self, X: Floats) -> Floats:
+        """Return the response, shape (n,)."""
+        return self.forest.means(self.forest.prepared(X))
+
+
+def _regrown(settings: Settings, workers: int = 1) -> Callable[[Training, int | None], _Mean]:
+    def fit(data: Training, seed: int | None) -> _Mean:
+        own = settings if seed is None else replace(settings, seed=seed)
+        return _Mean(grow_mean(data.X, data.y, own, workers))
+
+    return fit
 
 
 def _scores(grown: Grown, y: Floats) -> dict[str, float]:
@@ -306,10 +369,15 @@ def load_fit(state: State) -> ForestFit:
         conditional = Conditional(arrays["y"], arrays["drawn"], arrays["leaves"], meta["interpolation"])
     return ForestFit(
         from_json(meta["factors"]),
+        tuple(meta["drivers"]),
+        meta["rows"],
         from_arrays(arrays),
         Settings(**meta["settings"]),
         tuple(arrays["importances"].tolist()),
         meta["scores"],
         meta["members_from"],
         conditional,
+        training_from(arrays) if meta["kept"] else None,
+        search_from_json(meta["search"]),
+        meta["member_trees"],
     )

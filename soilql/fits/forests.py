@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -158,6 +158,14 @@ class Forest:
                 total[rows] += self.values[start + tree.apply(X[rows])]
         return total / self.count
 
+    def added(self, X: NDArray[np.float32], start: float, rate: float) -> Floats:
+        """Return a start plus a share of what each tree says, shape (n,); added up in the order of the trees."""
+        total = np.full(len(X), start)
+        for rows in blocks(len(X)):
+            for tree, first in zip(self._trees, self.starts, strict=False):
+                total[rows] += rate * self.values[first + tree.apply(X[rows])]
+        return total
+
     def of_trees(self, X: NDArray[np.float32], trees: NDArray[np.int64]) -> Floats:
         """Return the predictions of some trees by themselves, shape (len(trees), n)."""
         out = np.empty((len(trees), len(X)))
@@ -257,6 +265,19 @@ def grow(features: Floats, y: Floats, settings: Settings, workers: int) -> Grown
     workers : int
         Threads.
     """
+    model, bare = _grown(features, y, settings, workers)
+    drawn = in_bag_counts(model, len(y))
+    leaves = bare.leaves(bare.prepared(features))
+    variances = _leaf_variances(bare, leaves, drawn, y)
+    return Grown(replace(bare, variances=variances), drawn, leaves, model.feature_importances_)
+
+
+def grow_mean(features: Floats, y: Floats, settings: Settings, workers: int) -> Forest:
+    """Grow a forest of which only the mean is asked, as :func:`grow` does; its leaves have no variances."""
+    return _grown(features, y, settings, workers)[1]
+
+
+def _grown(features: Floats, y: Floats, settings: Settings, workers: int) -> tuple[Any, Forest]:
     from sklearn import ensemble
 
     scales = np.array([power_of_two(column) for column in features.T])
@@ -273,8 +294,20 @@ def grow(features: Floats, y: Floats, settings: Settings, workers: int) -> Grown
     )
     scale = power_of_two(y)
     model.fit(X, y / scale)
-    drawn = in_bag_counts(model, len(y))
-    trees = [estimator.tree_ for estimator in model.estimators_]
+    sizes, nodes, values = nodes_of([estimator.tree_ for estimator in model.estimators_], scale)
+    return model, Forest(scales, sizes, nodes, values, np.zeros_like(values))
+
+
+def nodes_of(trees: Sequence[Any], scale: float) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]], Floats]:
+    """Return the number of nodes of each of scikit-learn's trees, what it keeps of a node, and the values of nodes.
+
+    Parameters
+    ----------
+    trees : sequence of sklearn.tree._tree.Tree
+        Grown trees.
+    scale : float
+        By which the response was divided.
+    """
     states = [tree.__getstate__() for tree in trees]
     nodes = {
         name: np.concatenate([state["nodes"][name] for state in states]).astype(dtype)
@@ -282,11 +315,7 @@ def grow(features: Floats, y: Floats, settings: Settings, workers: int) -> Grown
     }
     nodes["impurity"] *= scale**2
     values = np.concatenate([state["values"][:, 0, 0] for state in states]) * scale
-    sizes = np.array([tree.node_count for tree in trees], dtype=np.int64)
-    bare = Forest(scales, sizes, nodes, values, np.zeros_like(values))
-    leaves = bare.leaves(X)
-    variances = _leaf_variances(bare, leaves, drawn, y)
-    return Grown(Forest(scales, sizes, nodes, values, variances), drawn, leaves, model.feature_importances_)
+    return np.array([tree.node_count for tree in trees], dtype=np.int64), nodes, values
 
 
 def power_of_two(values: Floats) -> float:

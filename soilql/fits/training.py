@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from soilql.context import Context
 from soilql.errors import Diagnostic, Severity, SoilqlError, Span, did_you_mean
-from soilql.fits.fitted import missing
 from soilql.params import TableRef
 from soilql.values import Note, Table
 
@@ -140,3 +140,33 @@ def name_span(expression: Expression, name: str) -> Span:
         if isinstance(node, ast.Name) and node.name == name:
             return expression.span(node)
     return expression.locate(0, len(expression.text))
+
+
+def missing(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return where values are missing: NaN or infinite among numbers, None or NaN among text.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> missing(np.array(["a", None], dtype=object))
+    array([False,  True])
+    """
+    import numpy as np
+
+    if values.dtype.kind in "fiub":
+        finite: np.ndarray[Any, Any] = np.isfinite(values)
+        return ~finite
+    import pandas as pd
+
+    found: np.ndarray[Any, Any] = np.asarray(pd.isna(values))
+    return found
+
+
+@contextmanager
+def at_span(span: Span) -> Iterator[None]:
+    """Give a place to the diagnostics of an error that has none, such as one of the pure statistics."""
+    try:
+        yield
+    except SoilqlError as error:
+        placed = (d if d.span is not None else replace(d, span=span) for d in error.diagnostics)
+        raise SoilqlError(placed) from error

@@ -122,7 +122,7 @@ def _divide(a: float, b: float) -> float:
 
 def _power(a: float, b: float) -> float:
     if a == 0 and b < 0:
-        return math.inf
+        return math.copysign(math.inf, a) if b % 2 == 1 else math.inf
     return math.pow(a, b)
 
 

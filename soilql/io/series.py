@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
 from soilql.errors import Diagnostic, Severity, SoilqlError, Span
-from soilql.io.axes import Axis, find_lattice, same_axis
 from soilql.io.dates import Match, Pattern, match_name, parse_date
 from soilql.io.layers import Array, Layer, Part, Range
+from soilql.io.tiles import are_tiles, meet, rectangle
 from soilql.io.times import at_start, following, gap_text, is_rising, joined_labels, label_text, within
 from soilql.stats.periods import infer_step
 from soilql.values import Note
@@ -126,7 +126,7 @@ def put_together(layers: Sequence[Layer], timing: Timing, span: Span | None = No
             result += group
         elif _is_series(group, timing):
             result.append(_series(_labelled(group, timing, span), timing, span))
-        elif len(group) > 1 and _are_tiles(group):
+        elif len(group) > 1 and are_tiles(group):
             whole = _joined(group, [None] * len(group), None, None, span)
             result.append(replace(whole, notes=_holes(whole)))
         else:
@@ -255,7 +255,7 @@ def _joined(
     span: Span | None,
 ) -> Layer:
     """Return layers put together on the rectangle round them and over all their times."""
-    lat, lon, places = _rectangle(group, span)
+    lat, lon, places = rectangle(group, span)
     parts: list[Part] = []
     for layer, own, (row, column) in zip(group, labels, places, strict=True):
         for at, first, count in [(0, 0, 1)] if own is None or whole is None else _runs(own, whole):
@@ -301,65 +301,6 @@ def _runs(own: Array, whole: Array) -> list[tuple[int, int, int]]:
     return [(int(positions[run[0]]), int(run[0]), int(run.size)) for run in np.split(inside, breaks)]
 
 
-def _are_tiles(group: Sequence[Layer]) -> bool:
-    """Return whether layers without time are parts of one map: on one lattice, each at a place of its own."""
-    found = _offsets(group)
-    if found is None or any(layer.steps is not None for layer in group):
-        return False
-    sizes = [(layer.lat.centres.size, layer.lon.centres.size) for layer in group]
-    boxes = list(zip(found[2], sizes, strict=True))
-    return not any(_meet(a, b) for i, a in enumerate(boxes) for b in boxes[:i])
-
-
-def _rectangle(group: Sequence[Layer], span: Span | None) -> tuple[Axis, Axis, list[tuple[int, int]]]:
-    """Return the axes of the rectangle round layers, and the place of each in it."""
-    first = group[0]
-    if all(same_axis(first.lat.centres, x.lat.centres) and same_axis(first.lon.centres, x.lon.centres) for x in group):
-        lat, lon = first.lat.centres, first.lon.centres
-        return Axis(lat, False, 0, lat.size), Axis(lon, False, 0, lon.size), [(0, 0)] * len(group)
-    found = _offsets(group)
-    if found is not None:
-        return found
-    odd = next(layer for layer in group[1:] if _offsets((first, layer)) is None)
-    sizes = [f"{layer.lat.centres.size} x {layer.lon.centres.size}" for layer in (first, odd)]
-    message = f"`{first.path.name}` ({sizes[0]} cells) and `{odd.path.name}` ({sizes[1]}) are no parts of one grid"
-    raise _error("SQ708", message, span, "files of one series have one grid; tiles have one resolution and one lattice")
-
-
-def _offsets(group: Sequence[Layer]) -> tuple[Axis, Axis, list[tuple[int, int]]] | None:
-    lat = _union([layer.lat.centres[::-1] for layer in group], -90)
-    lon = _union([layer.lon.centres for layer in group], -180)
-    if lat is None or lon is None or len({layer.crs for layer in group}) > 1:
-        return None
-    rows = lat[0].size
-    norths = [rows - at - layer.lat.centres.size for at, layer in zip(lat[1], group, strict=True)]
-    axes = Axis(lat[0][::-1].copy(), False, 0, rows), Axis(lon[0], False, 0, lon[0].size)
-    return *axes, list(zip(norths, lon[1], strict=True))
-
-
-def _union(axes: Sequence[Array], origin: int) -> tuple[Array, list[int]] | None:
-    """Return the axis round rising axes on one lattice, and where each begins; None where they are on none."""
-    lattices = [find_lattice(axis, origin) for axis in axes]
-    first = lattices[0]
-    if first is None:
-        return None
-    starts = []
-    for lattice in lattices:
-        if lattice is None or lattice.step != first.step or (lattice.first - first.first) % 2:
-            return None
-        starts.append(lattice.first)
-    low = min(starts)
-    high = max(start + 2 * axis.size for start, axis in zip(starts, axes, strict=True))
-    return first.centres(np.arange(low, high, 2)), [(start - low) // 2 for start in starts]
-
-
-Box = tuple[tuple[int, int], tuple[int, int]]
-
-
-def _meet(a: Box, b: Box) -> bool:
-    return all(at < other + length and other < at + size for at, size, other, length in zip(*a, *b, strict=True))
-
-
 def _require_once(parts: Sequence[Part], whole: Array | None, step: str | None, span: Span | None) -> None:
     """Make sure that no two files hold the same place at the same time."""
     by_step: dict[int, list[Part]] = {}
@@ -379,7 +320,7 @@ def _compare(part: Part, other: Part, label: str, span: Span | None) -> None:
     if boxes[0] == boxes[1] and _from_one_place(part.layer, other.layer):
         help = "take one out, or let `time: {pattern: ...}` tell their times or, by {name}, their layers apart"
         raise _error("SQ734", f"{names} both hold `{part.layer.name}`{when}", span, help)
-    if part.layer.warp is None and _meet(boxes[0], boxes[1]):
+    if part.layer.warp is None and meet(boxes[0], boxes[1]):
         raise _error(
             "SQ734", f"{names} overlap in `{part.layer.name}`{when}", span, "tiles of one map lie side by side"
         )
@@ -402,9 +343,3 @@ def _holes(layer: Layer) -> tuple[Note, ...]:
 
 def _error(code: str, message: str, span: Span | None, help: str = "") -> SoilqlError:
     return SoilqlError(Diagnostic(code, message, span, help=help))
-
-
-def step_of(layers: Iterable[Layer]) -> str | None:
-    """Return the length of the steps of series that share their times."""
-    found: Any = next((layer.calendar for layer in layers if layer.leading == "time"), None)
-    return None if found is None else str(found)

@@ -11,7 +11,7 @@ from soilql.minilang.shapes import Shape, Slot, find_shape
 from soilql.minilang.short import read_phrase, read_short
 from soilql.minilang.syntax import Bracketed, Item, Pipe, Statement, Value, place, read_statements
 from soilql.minilang.words import FIRST_KEYS, SECTION_WORDS
-from soilql.source import Entry, Mapping, Node, Scalar, Sequence, Tree, resolve
+from soilql.source import Entry, Mapping, Node, Scalar, Sequence, Tree, is_too_long, resolve, too_long
 
 
 def parse_soilql(source: Source) -> Tree:
@@ -255,7 +255,9 @@ class _Builder:
         self._put(entries, Entry(self._key(item.name), self._value(item.value)))
 
     def _put(self, entries: dict[str, Entry], entry: Entry) -> None:
-        if entry.name in entries:
+        if is_too_long(entry.name):
+            self.problems.append(too_long(entry.key))
+        elif entry.name in entries:
             self._duplicate(entry.name, entry.key.span, entries[entry.name].key.span)
         else:
             entries[entry.name] = entry

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from functools import cached_property
 
 from soilql.minilang.shapes import Shape, Slot, find_shape
-from soilql.minilang.values import Where, name_text, phrase_text, scalar_lines, scalar_text, short_text, value_text
+from soilql.minilang.values import Where, name_text, phrase_text, scalar_lines, short_text, value_text
 from soilql.minilang.words import FIRST_KEYS, VERSION_WORD, WORD_OF_SECTION, is_bare_name
 from soilql.source import Entry, Mapping, Node, Scalar, Sequence
 from soilql.surface.comments import Comments, Path
@@ -191,7 +191,7 @@ class _Writer:
             items = [self._argument(entry, place, None) for entry in value]
             return self._bracketed(f"{name}(", items, ")", place, 0)
         before = f"{name} = "
-        if name == VERSION_WORD and isinstance(value, Scalar) and scalar_text(value, Where.STATEMENT)[0] not in "=(":
+        if name == VERSION_WORD and isinstance(value, Scalar) and isinstance(value.value, int | float):
             before = f"{name} "
         return self._item(_Item(before, value, place, Where.STATEMENT), "", 0)
 

@@ -25,6 +25,7 @@ def recipes() -> dict[str, Entry]:
     folder = next((place for place in _PLACES if place.is_dir()), None)
     if folder is None:
         return {}
+    # Of a recipe on both surfaces the YAML, which comes last by name, is the one that counts.
     paths = sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)
     return {path.stem: _recipe(path, path.stat().st_mtime_ns) for path in paths}
 

@@ -55,12 +55,14 @@ def gradient(problem: Problem, theta: Floats, active: Flags) -> Gradient:
     """
     free = np.flatnonzero(~active)
     jacobian = problem.jacobian(theta)[:, free]
-    length = np.linalg.norm(jacobian, axis=0)
-    length[length == 0.0] = 1.0
+    if not np.all(np.isfinite(jacobian)):  # the search ended where the model overflows
+        return Gradient(np.full((theta.size, theta.size), np.nan), 0, np.zeros(theta.size, dtype=bool))
+    length = _lengths(jacobian)
     _, s, vt = np.linalg.svd(jacobian / length, full_matrices=False)
     alive = s > RANK_TOLERANCE * s.max(initial=0.0)
     lost = np.abs(vt[~alive]).max(axis=0, initial=0.0) > 1e-3
-    inner = (vt[alive].T / s[alive] ** 2) @ vt[alive] / np.outer(length, length)
+    with np.errstate(over="ignore"):
+        inner = (vt[alive].T / s[alive] ** 2) @ vt[alive] / length / length[:, None]
     inner[lost, :] = np.nan
     inner[:, lost] = np.nan
     inverse = np.full((theta.size, theta.size), np.nan)
@@ -137,10 +139,16 @@ def polished(problem: Problem, theta: Floats) -> tuple[Floats, Flags]:
 
 
 def _range(jacobian: Floats) -> Floats:
-    length = np.linalg.norm(jacobian, axis=0)
-    length[length == 0.0] = 1.0
+    length = _lengths(jacobian)
     u, s, _ = np.linalg.svd(jacobian / length, full_matrices=False)
     return np.asarray(u[:, s > RANK_TOLERANCE * s.max(initial=0.0)])
+
+
+def _lengths(jacobian: Floats) -> Floats:
+    """Return the lengths of the columns, none zero; large numbers do not overflow."""
+    largest = np.abs(jacobian).max(axis=0, initial=0.0)
+    largest[largest == 0.0] = 1.0
+    return np.asarray(largest * np.maximum(np.linalg.norm(jacobian / largest, axis=0), 1.0))
 
 
 def _snapped(problem: Problem, theta: Floats) -> tuple[Floats, Flags]:
@@ -156,7 +164,8 @@ def _snapped(problem: Problem, theta: Floats) -> tuple[Floats, Flags]:
 
 def _leaning(problem: Problem, theta: Floats) -> Flags:
     """Return where the descent points out of the bounds."""
-    slope = problem.jacobian(theta).T @ problem.residuals(theta)
+    with np.errstate(over="ignore", invalid="ignore"):
+        slope = problem.jacobian(theta).T @ problem.residuals(theta)
     return np.asarray(((theta <= problem.lower) & (slope >= 0)) | ((theta >= problem.upper) & (slope <= 0)))
 
 
@@ -175,8 +184,7 @@ def _gauss_newton(problem: Problem, theta: Floats, free: Flags) -> Floats:
 
 def _step(problem: Problem, theta: Floats, free: Flags, offset: float) -> tuple[Floats, float] | None:
     jacobian = problem.jacobian(theta)[:, free]
-    length = np.linalg.norm(jacobian, axis=0)
-    length[length == 0.0] = 1.0
+    length = _lengths(jacobian)
     step = np.linalg.lstsq(jacobian / length, -problem.residuals(theta), rcond=RANK_TOLERANCE)[0] / length
     rss = problem.rss(theta)
     for halving in range(12):

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import CubicSpline, PchipInterpolator
 from scipy.optimize import brentq
 from scipy.stats import f as fisher
 from scipy.stats import t as student
@@ -23,6 +23,7 @@ PROFILE_METHODS = ("spline", "exact")
 _MOST_POINTS = 100
 _FARTHEST = 2.0**24
 _BEYOND = 1e6
+_STEP = 0.5
 
 
 class IntervalEnd(StrEnum):
@@ -173,6 +174,97 @@ def profile_tau(fit: NonlinearFit, name: str, values: NDArray[np.float64]) -> Fl
     for index in np.argsort(np.abs(values - fit.estimates[k]), kind="stable"):
         tau[index] = curve.tau(float(values[index]))
     return tau
+
+
+def profile_values(fit: NonlinearFit, name: str, tau: NDArray[np.float64]) -> Floats:
+    """Return the values of one parameter at which its profile has given signed roots; the inverse of `profile_tau`.
+
+    The profile is followed outwards in steps of about half a unit of tau and interpolated between them by monotone
+    cubics (Fritsch and Carlson 1980).
+
+    Parameters
+    ----------
+    fit : NonlinearFit
+        A converged fit.
+    name : str
+        The parameter.
+    tau : ndarray, shape (m,)
+        Signed roots sign(theta - theta^) sqrt(S(theta) - S^)/s.
+
+    Returns
+    -------
+    ndarray, shape (m,)
+        The bound of the parameter where the profile ends at it before; NaN where it levels off or the model ceases to
+        be defined before.
+
+    Raises
+    ------
+    SoilqlError
+        SQ813 for an unknown parameter or a fit that did not converge.
+
+    References
+    ----------
+    Bates and Watts (1988), chapter 6, doi:10.1002/9780470316757. Fritsch and Carlson (1980), SIAM Journal on Numerical
+    Analysis 17, 238-246, doi:10.1137/0717021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from soilql.stats.nonlinear import fit_nonlinear
+    >>> class Mean:
+    ...     def value(self, theta):
+    ...         return np.repeat(theta, 4)
+    ...     def jacobian(self, theta):
+    ...         return np.ones((4, 1))
+    >>> fit = fit_nonlinear(Mean(), [1.0, 2.0, 3.0, 4.0], ["mean"])
+    >>> ((profile_values(fit, "mean", np.array([-1.0, 2.0])) - fit.estimates) / fit.se).round(6)
+    array([-1.,  2.])
+    """
+    if name not in fit.names or not fit.status.usable or fit.problem is None:
+        fail("SQ813", f"no profile of `{name}`: the fit is {fit.status} with parameters {', '.join(fit.names)}")
+    k = fit.names.index(name)
+    if fit.sigma == 0.0:  # the parameters are known exactly
+        return np.full(tau.size, fit.estimates[k])
+    curve = _Profile(fit, fit.problem, k)
+    found = np.full(tau.size, curve.centre)
+    for side in (-1.0, 1.0):
+        wanted = side * tau > 0
+        if wanted.any():
+            found[wanted] = _inverted(curve, side, np.abs(tau[wanted]))
+    return found
+
+
+def _inverted(curve: _Profile, side: float, tau: Floats) -> Floats:
+    """Return the values of the parameter on one side at which the absolute root is tau."""
+    bound = float((curve.problem.lower if side < 0 else curve.problem.upper)[curve.index])
+    if curve.centre == bound:
+        return np.full(tau.size, bound)
+    values, roots = _followed(curve, side, float(tau.max()), bound)
+    if len(values) == 1:
+        return np.full(tau.size, np.nan)
+    found = np.asarray(PchipInterpolator(roots, values, extrapolate=False)(tau))
+    return np.where(tau > roots[-1], bound, found) if values[-1] == bound else found
+
+
+def _followed(curve: _Profile, side: float, farthest: float, bound: float) -> tuple[list[float], list[float]]:
+    """Return points of a profile from the estimate outwards, with rising absolute roots, as far as they are needed."""
+    unit = curve.se if curve.se > 0 else max(abs(curve.centre), 1.0) * 1e-3
+    values, roots = [curve.centre], [0.0]
+    step = _STEP * unit
+    for _ in range(_MOST_POINTS):
+        value = curve.centre + side * (abs(values[-1] - curve.centre) + step)
+        value = max(value, bound) if side < 0 else min(value, bound)
+        root = abs(curve.tau(value))
+        if root >= _BEYOND or step > _FARTHEST * unit:
+            break
+        rise = root - roots[-1]
+        if rise > 0:
+            values.append(value)
+            roots.append(root)
+        if root >= farthest or value == bound:
+            break
+        step *= min(max(_STEP / rise, 0.25), 4.0) if rise > 0 else 4.0
+    return values, roots
 
 
 class _Profile:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 PRODUCES = ValueType.TABLE
+#: The column `model` names the models.
+SHOWS_NAMES = ("inputs",)
 
 Metric: TypeAlias = Literal["R2", "R2_folds", "r2", "RMSE", "MAE", "bias", "pinball", "coverage"]
 

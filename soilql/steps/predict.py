@@ -16,6 +16,8 @@ from soilql.values import Grid, ValueType, quantile_name
 
 VERSION = 3
 PRODUCES = ValueType.GRID
+#: Variables are called `mean`, `q05`, ... and not after the block or the model.
+SHOWS_NAMES = ()
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from soilql.values import Grid, Note, Table, ValueType
 
 VERSION = 3
 PRODUCES = ValueType.TABLE
+#: The column `of` names the maps.
+SHOWS_NAMES = ("inputs",)
 
 
 @dataclass(frozen=True)

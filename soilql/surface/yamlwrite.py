@@ -202,8 +202,8 @@ def key_text(key: Scalar, *, flow: bool = False) -> str:
     """Return a key as it is written; text that could be read as something else in quotes."""
     if key.style == VERBATIM:
         return key.text
-    if key.text == "<<":
-        return '"<<"'
+    if key.text in ("<<", ""):
+        return f'"{key.text}"'
     if _SAFE.fullmatch(key.text):
         return key.text if not isinstance(key.value, str) or isinstance(resolve(key.text), str) else f'"{key.text}"'
     return scalar_text(key, flow=flow, as_key=True)
@@ -215,7 +215,7 @@ def scalar_text(scalar: Scalar, *, flow: bool, as_key: bool = False) -> str:
     if scalar.style == VERBATIM:
         return text
     if scalar.value is None:
-        return "null"
+        return text if as_key else "null"
     if not isinstance(scalar.value, str):
         return text
     if _reads_back(scalar, text, flow, as_key):

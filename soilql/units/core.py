@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 from soilql.units.table import DIMENSIONS, KELVIN_AT_0_DEGC, SYMBOLS, Basis
@@ -141,6 +142,11 @@ def _display_order(factor: Factor) -> tuple[bool, list[int], str, str]:
 
 
 def build(number: Fraction, factors: Iterable[Factor], interval: bool = False) -> Unit:
+    return _built(number, tuple(factors), interval)
+
+
+@lru_cache(maxsize=4096)
+def _built(number: Fraction, factors: tuple[Factor, ...], interval: bool) -> Unit:
     merged = _merged(factors)
     scale = number
     dimensions = [Fraction(0)] * len(DIMENSIONS)

@@ -157,9 +157,9 @@ class Classes:
 
 
 def run(params: Params, ctx: Context) -> Classes:
-    labels = tuple(params.groups) + ((params.others,) if params.others else ())
+    names = tuple(map(str, params.groups)) + ((str(params.others),) if params.others else ())
     groups = tuple(tuple(members) for members in params.groups.values())
-    partition = Classes(tuple(map(str, labels)), groups, params.others is not None)
+    partition = Classes(names, groups, params.others is not None)
     if params.grid is None:
         return Classes(partition.labels, groups, partition.others, (str(params.of),))
     return Classes(partition.labels, groups, partition.others, (), _class_map(params.grid, partition, ctx))
@@ -175,9 +175,14 @@ def load(state: State, params: Params | None = None) -> Classes:
     return Classes(tuple(meta["labels"]), groups, meta["others"], tuple(meta["variables"]), found)
 
 
-def needs(params: Params) -> tuple[str, ...]:
+def needs(params: Params, scope: Scope) -> tuple[str, ...]:
     """Return the columns or grid variables that the partition looks at."""
     return () if params.of is None else (str(params.of),)
+
+
+def labels(params: Params, scope: Scope) -> tuple[str, ...]:
+    """Return the zones."""
+    return tuple(map(str, params.groups)) + ((str(params.others),) if params.others else ())
 
 
 def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:

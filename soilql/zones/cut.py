@@ -11,6 +11,7 @@ from typing import Any, Literal
 from soilql import params as p
 from soilql.context import Context
 from soilql.errors import Diagnostic, SoilqlError
+from soilql.kinds import Scope
 from soilql.params import ColumnName, param
 from soilql.values import State, ValueType
 
@@ -116,9 +117,14 @@ def load(state: State, params: Params | None = None) -> Cut:
     return Cut((meta["of"],), tuple(meta["breaks"]), tuple(meta["closed"]), tuple(meta["labels"]))
 
 
-def needs(params: Params) -> tuple[str, ...]:
+def needs(params: Params, scope: Scope) -> tuple[str, ...]:
     """Return the columns or grid variables that the partition looks at."""
     return (str(params.of),)
+
+
+def labels(params: Params, scope: Scope) -> tuple[str, ...]:
+    """Return the zones."""
+    return tuple(params.labels)
 
 
 def describe(params: Params) -> str:

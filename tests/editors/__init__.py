@@ -1,0 +1,1 @@
+"""Editors that know the schema and nothing of the package."""

@@ -1,0 +1,1 @@
+"""Fuzzing of the language; `python -m tests.fuzz --help` says how."""
