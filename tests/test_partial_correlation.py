@@ -117,7 +117,7 @@ def covers(seed: int = 4) -> tuple[Grid, Grid]:
 
 def test_parts_of_a_whole_are_named_and_resolved_as_asked() -> None:
     rs, climate = covers()
-    with pytest.raises(SoilqlError, match="SQ605") as caught:
+    with pytest.raises(SoilqlError, match="SQ632") as caught:
         correlate(rs, climate)
     message = caught.value.diagnostics[0].message
     assert all(name in message for name in ("TC", "SV", "BG")) and "TEM" not in message

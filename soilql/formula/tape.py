@@ -121,9 +121,13 @@ def _divide(a: float, b: float) -> float:
 
 
 def _power(a: float, b: float) -> float:
+    beyond = math.copysign(math.inf, a) if b % 2 == 1 else math.inf
     if a == 0 and b < 0:
-        return math.copysign(math.inf, a) if b % 2 == 1 else math.inf
-    return math.pow(a, b)
+        return beyond
+    try:
+        return math.pow(a, b)
+    except OverflowError:
+        return beyond
 
 
 def _log(of: Callable[[float], float], zero: float = 0.0) -> Callable[[float], float]:

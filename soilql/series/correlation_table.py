@@ -15,7 +15,7 @@ def of_table(ctx: Context, table: Table) -> Table:
     Raises
     ------
     SoilqlError
-        As :func:`soilql.series.groups.series_of` says; drivers that sum to a constant (SQ605).
+        As :func:`soilql.series.groups.series_of` says; drivers that sum to a constant (SQ632).
     """
     import numpy as np
 

@@ -66,7 +66,7 @@ def resolve(ctx: Context, names: Sequence[str], sample: np.ndarray[Any, Any]) ->
     Raises
     ------
     SoilqlError
-        Drivers sum to a constant and the spec does not say what to do (SQ605).
+        Drivers sum to a constant and the spec does not say what to do (SQ632).
     """
     from soilql.stats.partial_correlation import constant_sums
 
@@ -79,12 +79,12 @@ def resolve(ctx: Context, names: Sequence[str], sample: np.ndarray[Any, Any]) ->
     if params.parts == "error":
         message = f"{listed} is constant: what one of them gains the others lose, and none can be held fixed"
         help = f"leave `{groups[0][-1]}` out, or say `parts: drop` or `parts: log_ratio`"
-        raise ctx.error("SQ605", message, *params.path(groups[0][-1]), help=help)
+        raise ctx.error("SQ632", message, *params.path(groups[0][-1]), help=help)
     position = {name: i for i, name in enumerate(names)}
     if params.parts == "drop":
         last = [group[-1] for group in groups]
         kept = tuple(i for i, name in enumerate(names) if name not in last)
-        note = Note("SQ605", f"{listed} is constant: {', '.join(f'`{name}`' for name in last)} left out", Severity.INFO)
+        note = Note("SQ632", f"{listed} is constant: {', '.join(f'`{name}`' for name in last)} left out", Severity.INFO)
         return Drivers(tuple(names), tuple(names[i] for i in kept), kept, notes=(note,))
     group = groups[0]
     kept = tuple(i for i, name in enumerate(names) if name not in group)
@@ -96,5 +96,5 @@ def resolve(ctx: Context, names: Sequence[str], sample: np.ndarray[Any, Any]) ->
         kept,
         tuple(position[name] for name in group),
         params.floor,
-        (Note("SQ605", words, Severity.INFO),),
+        (Note("SQ632", words, Severity.INFO),),
     )
