@@ -62,7 +62,7 @@ def pairs_intervals(
     --------
     >>> y = np.array([1.0, 3.0, 2.0, 5.0, 4.0, 6.0, 8.0, 7.0])[:, None]
     >>> low, high = pairs_intervals(y, np.arange(8.0), np.array([0.025, 0.975]), 1000, 1)[:, 0]
-    >>> bool(0.4 < low < 0.9 < high < 1.4)
+    >>> bool(0.3 < low < 0.9 < high < 1.6)
     True
     """
     block, t = np.asarray(values), as_floats(times)

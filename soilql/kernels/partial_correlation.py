@@ -80,7 +80,7 @@ def partial_correlations(
     >>> y, x = np.array([[1.0], [2.0], [4.0], [3.0]]), np.array([[[1.0], [3.0], [4.0], [2.0]]])
     >>> found = partial_correlations(y, x, np.arange(4.0), False)
     >>> float(found.r[0, 0].round(4)), float(np.corrcoef(y[:, 0], x[0, :, 0])[0, 1].round(4))
-    (0.6, 0.6)
+    (0.8, 0.8)
     """
     y, x = np.asarray(response), np.asarray(drivers)
     number, size = x.shape[0], y.shape[1]
