@@ -18,6 +18,7 @@ _UNSEEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u20
 _LONGEST_LINE = 200
 #: Names from which on only some are looked at for one that may be meant.
 _MANY_NAMES = 100
+_NEIGHBOURS = 12
 
 
 def visible(text: str) -> str:
@@ -304,14 +305,27 @@ def close_names(name: str, known: Iterable[str]) -> list[str]:
     >>> close_names("lattitude", ["Latitude", "Longitude"])
     ['Latitude']
     """
-    return list(_close_names(name, known if isinstance(known, tuple) else tuple(dict.fromkeys(known))))
+    return list(_close_names(name, _Names(known if isinstance(known, tuple) else tuple(dict.fromkeys(known)))))
+
+
+class _Names:
+    """Names that are told apart by identity: to hash thousands of them takes longer than to look one up."""
+
+    def __init__(self, known: tuple[str, ...]) -> None:
+        self.known = known
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Names) and self.known is other.known
+
+    def __hash__(self) -> int:
+        return id(self.known)
 
 
 @lru_cache(maxsize=4)
-def _close_names(name: str, known: tuple[str, ...]) -> list[str]:
+def _close_names(name: str, among: _Names) -> list[str]:
     import difflib
 
-    choices = known if len(known) <= _MANY_NAMES else _neighbours(name, known)
+    choices = among.known if len(among.known) <= _MANY_NAMES else _neighbours(name, among)
     by_lower = {choice.lower(): choice for choice in reversed(choices)}
     if name.lower() in by_lower:
         return [by_lower[name.lower()]]
@@ -320,19 +334,19 @@ def _close_names(name: str, known: tuple[str, ...]) -> list[str]:
     return [choice for choice, ratio in zip(close, likeness, strict=True) if ratio > likeness[0] - 0.1]
 
 
-def _neighbours(name: str, known: tuple[str, ...]) -> tuple[str, ...]:
+def _neighbours(name: str, among: _Names) -> tuple[str, ...]:
     """Return the names that begin or end most like another; to look at all would take too long for each of many."""
     near = set()
     for sign in (1, -1):  # forwards, and from the last letter
-        names, key = _in_order(known, sign), name.lower()[::sign]
+        names, key = _in_order(among, sign), name.lower()[::sign]
         at = bisect.bisect_left(names, (key, -1))
-        near |= {place for _, place in names[max(0, at - _MANY_NAMES // 4) : at + _MANY_NAMES // 4]}
-    return tuple(known[place] for place in sorted(near))
+        near |= {place for _, place in names[max(0, at - _NEIGHBOURS) : at + _NEIGHBOURS]}
+    return tuple(among.known[place] for place in sorted(near))
 
 
 @lru_cache(maxsize=8)
-def _in_order(known: tuple[str, ...], sign: int) -> list[tuple[str, int]]:
-    return sorted((name.lower()[::sign], place) for place, name in enumerate(known))
+def _in_order(among: _Names, sign: int) -> list[tuple[str, int]]:
+    return sorted((name.lower()[::sign], place) for place, name in enumerate(among.known))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -114,6 +114,7 @@ class _Run:
         self.progress = progress
         self.supply = Supply(plan, store, resources, progress.message)
         self.outcomes: dict[str, Outcome] = {}
+        self.heard: set[Note] = set()
         # Why others cannot use a node, in words that follow its name.
         self.unusable: dict[str, str] = {}
         # Once a disk is full or refuses, what is not finished would fail for the same reason, only later.
@@ -159,7 +160,10 @@ class _Run:
         if outcome.state is NodeState.DONE:
             # Graphs of lazy maps hold on to one another, and so to their blocks, until they are collected.
             gc.collect()
-        self.progress.end(outcome.state, outcome.seconds, outcome.because, outcome.notes)
+        # Results pass on what was noted of their inputs; on the terminal each note stands once, where it arose.
+        fresh = tuple(note for note in outcome.notes if note not in self.heard)
+        self.heard.update(fresh)
+        self.progress.end(outcome.state, outcome.seconds, outcome.because, fresh)
 
     def _value(self, node: Node) -> Outcome:
         """See that the value of a node is stored, where it is to be stored."""

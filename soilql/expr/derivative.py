@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import reduce
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any
 
 from soilql.errors import Diagnostic, SoilqlError
@@ -28,6 +28,8 @@ from soilql.expr.simplify import (
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from soilql.expr.bound import BoundProgram
 
 # Derivative of f(u) with respect to u, from the node of f(u) and u.
 _SINGLE: dict[str, Callable[[Node, Node], Node]] = {
@@ -209,35 +211,92 @@ class CompiledModel:
         numpy.ndarray, shape (n,)
             float64; NaN where it has no value.
         """
-        return self._run(self._value, theta, env)[0]
+        return self.bind(env).value(theta)
 
     def jacobian(self, theta: Sequence[float], env: Mapping[str, Any]) -> npt.NDArray[np.float64]:
         """Return the derivatives of the values, shape (n, p); the arguments are those of `value`."""
-        return self.value_and_jacobian(theta, env)[1]
+        return self.bind(env).value_and_jacobian(theta)[1]
 
     def value_and_jacobian(
         self, theta: Sequence[float], env: Mapping[str, Any]
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return values, shape (n,), and derivatives, shape (n, p), in one pass; arguments as of `value`."""
-        import numpy as np
+        return self.bind(env).value_and_jacobian(theta)
 
-        value, *columns = self._run(self._both, theta, env)
-        return value, np.column_stack(columns) if columns else np.empty((len(value), 0))
+    def bind(self, env: Mapping[str, Any], length: int | None = None) -> BoundModel:
+        """Return the model at fixed data, for many values of its parameters.
 
-    def _run(self, program: Any, theta: Sequence[float], env: Mapping[str, Any]) -> list[npt.NDArray[np.float64]]:
-        import numpy as np
-
+        Parameters
+        ----------
+        env : mapping of str to array, shape (n,)
+            The data by name; they must not change while the result is in use.
+        length : int, optional
+            Number of rows n; default that of the data.
+        """
         from soilql.expr.evaluate import broadcast_length
-        from soilql.expr.operations import as_number, from_column
+        from soilql.expr.operations import from_column
 
-        if len(theta) != len(self.params):
-            raise ValueError(f"{len(self.params)} parameters ({', '.join(self.params)}), {len(theta)} values")
         columns = {name: from_column(env[name], name) for name in self.names if name in env}
-        length = broadcast_length(list(columns.values()))
-        columns |= {name: float(value) for name, value in zip(self.params, theta, strict=True)}
+        return BoundModel(self, columns, broadcast_length(list(columns.values())) if length is None else length)
+
+    def at(self, columns: Mapping[str, Any], *, gradient: bool) -> BoundProgram:
+        """Return the flat list of calls that computes values, and derivatives where asked, at columns."""
+        from soilql.expr.bound import BoundProgram
+
         span = self._expression.span if self._expression is not None else lambda node: None
-        results = program.run(columns, span)
-        return [np.array(np.broadcast_to(as_number(result), (length,))) for result in results]
+        return BoundProgram(self._both if gradient else self._value, columns, self.params, span)
+
+
+class BoundModel:
+    """A model at fixed data; made by :meth:`CompiledModel.bind`.
+
+    Parameters
+    ----------
+    model : CompiledModel
+        The right side.
+    columns : mapping of str to array
+        The data.
+    length : int
+        Number of rows n.
+    """
+
+    def __init__(self, model: CompiledModel, columns: Mapping[str, Any], length: int) -> None:
+        self._model = model
+        self._columns = columns
+        self._length = length
+
+    @cached_property
+    def _value(self) -> BoundProgram:
+        return self._model.at(self._columns, gradient=False)
+
+    @cached_property
+    def _both(self) -> BoundProgram:
+        return self._model.at(self._columns, gradient=True)
+
+    def value(self, theta: Sequence[float]) -> npt.NDArray[np.float64]:
+        """Return the values, shape (n,), for parameters of shape (p,)."""
+        return self._run(self._value, theta)[0]
+
+    def value_and_jacobian(
+        self, theta: Sequence[float]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return values, shape (n,), and derivatives, shape (n, p), in one pass."""
+        found = self._run(self._both, theta)
+        return found[0], found[1:].T
+
+    def _run(self, program: BoundProgram, theta: Sequence[float]) -> npt.NDArray[np.float64]:
+        import numpy as np
+
+        from soilql.expr.operations import as_number
+
+        if len(theta) != len(self._model.params):
+            names = ", ".join(self._model.params)
+            raise ValueError(f"{len(self._model.params)} parameters ({names}), {len(theta)} values")
+        results = program.run([float(value) for value in theta])
+        out = np.empty((len(results), self._length))
+        for row, result in zip(out, results, strict=True):
+            row[...] = as_number(result)
+        return out
 
 
 def compile_model(rhs: Node | Expression, params: Sequence[str]) -> CompiledModel:

@@ -42,27 +42,35 @@ class Program:
     ----------
     names : tuple of str
         Names the trees use, constants left out, in order of first appearance.
+    nodes : list of Node
+        What each step computes.
+    below : list of tuple of int
+        The steps whose results it takes.
+    roots : list of int
+        The steps that compute the trees.
+    last_use : list of int
+        The last step that needs the result of each; the number of steps for a root.
     """
 
     def __init__(self, roots: Sequence[Node]) -> None:
-        self._nodes: list[Node] = []
-        self._below: list[tuple[int, ...]] = []
+        self.nodes: list[Node] = []
+        self.below: list[tuple[int, ...]] = []
         self._numbered: dict[Any, int] = {}
-        self._roots = [ast.fold(root, self._add) for root in roots]
+        self.roots = [ast.fold(root, self._add) for root in roots]
         self.names = tuple(dict.fromkeys(n for root in roots for n in ast.names(root)))
-        self._last_use = list(range(len(self._nodes)))
-        for step, below in enumerate(self._below):
+        self.last_use = list(range(len(self.nodes)))
+        for step, below in enumerate(self.below):
             for used in below:
-                self._last_use[used] = step
-        for root in self._roots:
-            self._last_use[root] = len(self._nodes)
+                self.last_use[used] = step
+        for root in self.roots:
+            self.last_use[root] = len(self.nodes)
 
     def _add(self, node: Node, below: tuple[int, ...]) -> int:
         key = (type(node), node.own, below)
         if key not in self._numbered:
-            self._numbered[key] = len(self._nodes)
-            self._nodes.append(node)
-            self._below.append(below)
+            self._numbered[key] = len(self.nodes)
+            self.nodes.append(node)
+            self.below.append(below)
         return self._numbered[key]
 
     def run(self, columns: Mapping[str, Value], span: Callable[[Node], Span | None]) -> list[Value]:
@@ -87,19 +95,20 @@ class Program:
         """
         values: dict[int, Value] = {}
         with np.errstate(all="ignore"):
-            for step, node in enumerate(self._nodes):
-                below = self._below[step]
+            for step, node in enumerate(self.nodes):
+                below = self.below[step]
                 if isinstance(node, ast.Name):
-                    values[step] = _look_up(node, columns, span)
+                    values[step] = look_up(node, columns, span)
                 else:
-                    values[step] = _compute(node, [values[i] for i in below], span)
+                    values[step] = compute(node, [values[i] for i in below], span)
                 for used in set(below):
-                    if self._last_use[used] == step:
+                    if self.last_use[used] == step:
                         del values[used]
-        return [values[root] for root in self._roots]
+        return [values[root] for root in self.roots]
 
 
-def _look_up(node: ast.Name, columns: Mapping[str, Value], span: Callable[[Node], Span | None]) -> Value:
+def look_up(node: ast.Name, columns: Mapping[str, Value], span: Callable[[Node], Span | None]) -> Value:
+    """Return the value of a name (SQ201 where it has none); the arguments are those of `Program.run`."""
     if node.name in columns:
         return columns[node.name]
     if node.name in CONSTANTS:
@@ -108,7 +117,8 @@ def _look_up(node: ast.Name, columns: Mapping[str, Value], span: Callable[[Node]
     raise SoilqlError(Diagnostic("SQ201", f"unknown name {ast.quoted_name(node.name)}", span(node), help=help))
 
 
-def _compute(node: Node, below: Sequence[Value], span: Callable[[Node], Span | None]) -> Value:
+def compute(node: Node, below: Sequence[Value], span: Callable[[Node], Span | None]) -> Value:
+    """Return what one node makes of the values below it (SQ112, SQ113 where it cannot)."""
     if isinstance(node, ast.Number | ast.Text | ast.Boolean):
         return node.value
     key = node.function if isinstance(node, ast.Call) else type(node)
@@ -164,7 +174,7 @@ def evaluate(expression: Expression | Node, env: Mapping[str, Any]) -> Value:
         return program.run(columns, span)[0]
     for name in program.names:
         if name not in columns:
-            _look_up(ast.Name(name), columns, _nowhere)
+            look_up(ast.Name(name), columns, _nowhere)
     return _evaluate_lazily(root, columns)
 
 

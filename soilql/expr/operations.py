@@ -199,7 +199,7 @@ def _unary(node: Node, operand: Value) -> Value:
     return -number if node.operator == "-" else number
 
 
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": np.add,
     "-": np.subtract,
     "*": np.multiply,
@@ -211,7 +211,7 @@ _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
 
 def _binary(node: Node, left: Value, right: Value) -> Value:
     assert isinstance(node, ast.Binary)
-    return _ARITHMETIC[node.operator](as_number(left), as_number(right))
+    return ARITHMETIC[node.operator](as_number(left), as_number(right))
 
 
 def _numeric(function: Callable[..., Any]) -> Callable[..., Value]:
@@ -255,10 +255,14 @@ def _folded(function: Callable[[Any, Any], Any]) -> Callable[..., Value]:
     return lambda node, *values: reduce(function, map(as_number, values))
 
 
-_NUMERIC: Sequence[Callable[..., Any]] = (
-    np.exp, np.log, np.log10, np.log2, np.log1p, np.expm1, np.sqrt, np.abs,
-    np.sin, np.cos, np.tan, np.tanh, np.floor, np.ceil, np.sign,
-)  # fmt: skip
+#: Functions of one number that numpy has under the same name.
+NUMERIC: dict[str, Callable[..., Any]] = {
+    name: getattr(np, name)
+    for name in (
+        "exp", "log", "log10", "log2", "log1p", "expm1", "sqrt", "abs",
+        "sin", "cos", "tan", "tanh", "floor", "ceil", "sign",
+    )  # fmt: skip
+}
 
 OPERATIONS: dict[Any, Callable[..., Value]] = {
     ast.Unary: _unary,
@@ -267,7 +271,7 @@ OPERATIONS: dict[Any, Callable[..., Value]] = {
     ast.Membership: _membership,
     ast.Logical: _logical,
     ast.Not: lambda node, value: np.logical_not(as_condition(value)),
-    **{("abs" if f is np.abs else f.__name__): _numeric(f) for f in _NUMERIC},
+    **{name: _numeric(function) for name, function in NUMERIC.items()},
     "round": _numeric(np.rint),
     "min": _folded(np.minimum),
     "max": _folded(np.maximum),

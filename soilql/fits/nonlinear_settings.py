@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from soilql.expr.derivative import CompiledModel, compile_model
+from soilql.expr.derivative import BoundModel, CompiledModel, compile_model
 from soilql.expr.parse import Expression, parse_formula
 from soilql.fits.nonlinear_params import Parameter
 from soilql.fits.regression import BackTransform, Response
@@ -95,14 +95,17 @@ class AtRows:
     env: Mapping[str, Any]
     n: int
 
+    @cached_property
+    def _bound(self) -> BoundModel:
+        return self.model.bind(self.env, self.n)
+
     def value(self, theta: Floats) -> Floats:
         """Return the values, shape (n,)."""
-        return np.array(np.broadcast_to(self.model.value(theta.tolist(), self.env), (self.n,)))
+        return self._bound.value(theta.tolist())
 
     def jacobian(self, theta: Floats) -> Floats:
         """Return the derivatives, shape (n, p)."""
-        found = self.model.jacobian(theta.tolist(), self.env)
-        return np.array(np.broadcast_to(found, (self.n, found.shape[1])))
+        return self._bound.value_and_jacobian(theta.tolist())[1]
 
 
 def of_parameters(known: Mapping[str, Parameter]) -> dict[str, Any]:

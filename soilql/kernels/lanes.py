@@ -57,8 +57,9 @@ def select(values: Floats, rows: int, size: Floats, rank: Floats, guess: Floats,
         Output: the values of this rank and of the next. NaN for columns passed over, and an infinite `upper` when there
         is no next.
     """
-    low, high, pivot, count = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
-    at_low, at_high, wanted, decided = np.zeros(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    state = np.zeros((8, LANES))
+    low, high, at_low, at_high = state[0], state[1], state[2], state[3]
+    pivot, count, wanted, decided = state[4], state[5], state[6], state[7]
     _extremes(values, rows, low, high)
     waiting = 0.0
     for lane in range(LANES):
@@ -234,7 +235,8 @@ def medians(values: Floats, rows: int, size: Floats, guess: Floats, median: Floa
     median : ndarray, shape (LANES,)
         Output; NaN for an empty column.
     """
-    rank, lower, upper = np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    state = np.empty((3, LANES))
+    rank, lower, upper = state[0], state[1], state[2]
     for lane in range(LANES):
         rank[lane] = np.floor(0.5 * (size[lane] - 1.0))
     select(values, rows, size, rank, guess, lower, upper)

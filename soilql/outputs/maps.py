@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -206,7 +207,10 @@ def _colourbar(figure: Figure, mappable: Any, data: xr.DataArray, tall: float) -
     if data.attrs.get("categorical"):
         codes = _codes(data)
         bar = figure.colorbar(mappable, cax=place, orientation="horizontal")
-        bar.set_ticks(list(codes), labels=_category_labels(data, codes))
+        labels = _category_labels(data, codes)
+        # Long names side by side would run into one another.
+        wide = 60 // max(1, len(labels))
+        bar.set_ticks(list(codes), labels=[textwrap.fill(label, max(wide, 8)) for label in labels])
         bar.ax.tick_params(length=0)
     else:
         bar = figure.colorbar(mappable, cax=place, orientation="horizontal", extend=_extend(mappable, data))

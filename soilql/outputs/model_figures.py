@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from soilql.outputs.figures import ACCENT, INK, MUTED, new_figure, plain, pretty_unit, save
 from soilql.outputs.region_figures import PALETTE
 from soilql.values import Table
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from matplotlib.axes import Axes
 
@@ -111,6 +112,7 @@ def _candidates(axes: Axes, frame: pd.DataFrame, zones: list[str], models: list[
     import numpy as np
 
     width = 0.84 / max(1, len(models))
+    low, high = _limits(frame[name].to_numpy(dtype=float), name == "R2")
     for k, model in enumerate(models):
         colour = PALETTE[k % len(PALETTE)]
         for z, zone in enumerate(zones):
@@ -122,8 +124,33 @@ def _candidates(axes: Axes, frame: pd.DataFrame, zones: list[str], models: list[
                 axes.text(0, at, " no score", va="center", fontsize=6, color=MUTED)
                 continue
             face = colour if bool(part["chosen"].iloc[0]) else "none"
-            axes.barh(at, value, width * 0.86, color=face, edgecolor=colour, label=model if z == 0 else None)
+            shown = min(max(value, low), high)
+            axes.barh(at, shown, width * 0.86, color=face, edgecolor=colour, label=model if z == 0 else None)
+            if shown != value:
+                side = "right" if value > high else "left"
+                axes.text(shown, at, f" {value:.2g} ", va="center", ha=side, fontsize=6, color=INK)
+    axes.set_xlim(low, high)
     axes.set_yticks(range(len(zones)), zones)
     axes.invert_yaxis()
     axes.axvline(0, color=MUTED, linewidth=0.6)
     plain(axes)
+
+
+def _limits(values: np.ndarray[Any, Any], bounded: bool) -> tuple[float, float]:
+    """Return the ends of an axis on which a model gone wild leaves the others readable; its bar is cut and labelled.
+
+    Parameters
+    ----------
+    values : array
+        Scores.
+    bounded : bool
+        Whether 1 is the best there can be, as of R2, and not 0.
+    """
+    import numpy as np
+
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return 0.0, 1.0
+    if bounded:
+        return max(-1.0, min(0.0, float(known.min()))) * 1.04, max(float(known.max()), 0.05) * 1.04
+    return 0.0, min(float(known.max()), 2.5 * float(np.median(known))) * 1.04

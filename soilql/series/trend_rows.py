@@ -10,6 +10,7 @@ from soilql.values import Note, Table
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
 #: Fewer values than this hardly ever make a trend significant.
 FEW = 8
@@ -141,11 +142,20 @@ def _name(row: Mapping[str, Any], keys: Sequence[str]) -> str:
     return " ".join(str(row[key]) for key in keys) or "the series"
 
 
+def telling(frame: pd.DataFrame, keys: Sequence[str]) -> list[str]:
+    """Return the fewest of some columns, the last first, that tell the series apart."""
+    count = len(frame.drop_duplicates(list(keys)))
+    for start in range(len(keys) - 1, -1, -1):
+        if len(frame.drop_duplicates(list(keys[start:]))) == count:
+            return list(keys[start:])
+    return list(keys)
+
+
 def lines(table: Table) -> list[str]:
     """Say each trend in a line: ``global  0.13 [0.09, 0.17] Pg C yr-2, p = 0.002, +1.82 Pg C yr-1``."""
     frame = table.frame
     keys = list(frame.columns[: list(frame.columns).index("n")])
-    varied = [key for key in keys if frame[key].nunique() > 1] or keys[-1:]
+    varied = telling(frame, keys)
     names = [" ".join(str(row[key]) for key in varied) for row in frame.to_dict("records")]
     width = max(map(len, names), default=0)
     unit, change_unit = (f" {table.units[name]}" if name in table.units else "" for name in ("slope", "change"))

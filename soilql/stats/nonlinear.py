@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from soilql.stats.checks import fail, vector, weight_vector, whole_number
 from soilql.stats.nonlinear_result import FitStatus, NonlinearFit
 from soilql.stats.polish import RELATIVE_OFFSET, Gradient, gradient, polished, relative_offset
-from soilql.stats.separable import Model, Problem, Solution, solve_local
+from soilql.stats.separable import Model, Problem, Solution, column_units, solve_local
 from soilql.stats.starts import LogLinearDesign, start_points
 
 __all__ = ["FitStatus", "LogLinearStart", "NonlinearFit", "fit_nonlinear"]
@@ -26,6 +26,9 @@ LogLinearStart = LogLinearDesign | Callable[[Floats], Floats]
 
 _SAME_RSS = 1e-6
 _NEARLY_EQUAL_RSS = 0.01
+_LEAD = 4
+# Points are the same when no parameter moves the fitted values by more than this share of their spread.
+_SAME_POINT = 1e-3
 
 
 def fit_nonlinear(
@@ -43,8 +46,10 @@ def fit_nonlinear(
 ) -> NonlinearFit:
     """Fit a nonlinear model by (weighted) least squares.
 
-    Searches from the user's start, from the log-linear start, and from a seeded screen; takes the best optimum and
-    polishes it by Gauss-Newton steps until the relative offset is far below that of R's ``nls``.
+    Searches from the user's start, from the log-linear start, and from a seeded screen, takes the best optimum and
+    polishes it by Gauss-Newton steps until the relative offset is far below that of R's ``nls``. The searches end
+    early once those that found the best optimum are four more than those that ended anywhere else: four in a row for a
+    well-behaved problem, all of them for one in which few starts lead to the best.
 
     Parameters
     ----------
@@ -65,7 +70,7 @@ def fit_nonlinear(
     log_linear_start : LogLinearDesign or callable, optional
         A design, or a function of y that returns theta (NaN for what it cannot tell).
     n_starts : int
-        Number of screened starts besides the given ones.
+        Largest number of screened starts that are searched from, besides the given ones.
     seed : int
         Seed of the screen.
 
@@ -103,7 +108,7 @@ def fit_nonlinear(
         return _without_estimates(names, problem, n_all, FitStatus.TOO_FEW_ROWS, text)
     given = _given_starts(problem, names, starts, log_linear_start, np.asarray(y, dtype=np.float64))
     points = start_points(problem, given, n_starts, seed)
-    found = [s for s in (solve_local(problem, point) for point in points) if np.isfinite(s.rss)]
+    found = _searched(problem, points)
     if not found:
         text = f"the model is undefined at all of {max(len(points), n_starts)} starts"
         return _without_estimates(names, problem, n_all, FitStatus.FAILED, text)
@@ -112,6 +117,29 @@ def fit_nonlinear(
     theta, active = polished(problem, best.theta)
     _check_linear(problem, names, theta)
     return _summary(names, problem, model, np.asarray(y, dtype=np.float64), theta, active, found)
+
+
+def _searched(problem: Problem, points: Sequence[Floats]) -> list[Solution]:
+    """Return where the searches from points ended, one after the other until they agree by a lead of `_LEAD`."""
+    found: list[Solution] = []
+    for point in points:
+        solution = solve_local(problem, point)
+        if np.isfinite(solution.rss):
+            found.append(solution)
+        if len(found) >= _LEAD and _lead(problem, found) >= _LEAD:
+            break
+    return found
+
+
+def _lead(problem: Problem, found: Sequence[Solution]) -> int:
+    """Return how many more of the searches ended at the best point than anywhere else."""
+    best = min(found, key=lambda s: s.rss)
+    low = best.rss * (1 + _SAME_RSS) + _floor(problem)
+    if 2 * sum(s.rss <= low for s in found) - len(found) < _LEAD:
+        return 0
+    near = _SAME_POINT * column_units(problem.jacobian(best.theta), best.theta)
+    same = sum(s.rss <= low and bool(np.all(np.abs(s.theta - best.theta) <= near)) for s in found)
+    return 2 * same - len(found)
 
 
 def _problem(

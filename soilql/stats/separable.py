@@ -13,12 +13,13 @@ Kaufman (1975), BIT 15, 49-57, doi:10.1007/BF01932995.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
-from scipy.optimize import least_squares
+from scipy.optimize import least_squares, leastsq
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -67,23 +68,30 @@ class Problem:
     linear: tuple[int, ...]
     scale: float
 
+    @cached_property
+    def _factor(self) -> Floats:
+        return self.root_weights / self.scale
+
+    def _counted(self, values: Floats) -> Floats:
+        """Return what is given for all rows at those that count."""
+        found = np.asarray(values, dtype=np.float64)
+        return found if len(found) == self.rows.size else found[self.rows]
+
     def residuals(self, theta: Floats) -> Floats:
         """Return (f - y) sqrt(w) / scale, shape (n,), NaN or infinite where the model is undefined."""
         with np.errstate(all="ignore"):
-            value = np.asarray(self.model.value(theta), dtype=np.float64)[self.rows]
-            return np.asarray((value - self.y) * (self.root_weights / self.scale))
+            return np.asarray((self._counted(self.model.value(theta)) - self.y) * self._factor)
 
     def jacobian(self, theta: Floats) -> Floats:
         """Return the derivatives of `residuals`, shape (n, p)."""
         with np.errstate(all="ignore"):
-            columns = np.asarray(self.model.jacobian(theta), dtype=np.float64)[self.rows]
-            return np.asarray(columns * (self.root_weights / self.scale)[:, None])
+            return np.asarray(self._counted(self.model.jacobian(theta)) * self._factor[:, None])
 
     def rss(self, theta: Floats) -> float:
         """Return the weighted residual sum of squares in the unit of y squared; inf where undefined."""
         r = self.residuals(theta)
         with np.errstate(over="ignore"):
-            return float(r @ r) * self.scale**2 if np.all(np.isfinite(r)) else float("inf")
+            return float(r @ r) * self.scale**2 if np.isfinite(r).all() else float("inf")
 
     def inside(self, theta: Floats) -> bool:
         """Return whether the parameters respect their bounds."""
@@ -113,11 +121,14 @@ class _Held:
     index: int
     held: float
 
+    def _whole(self, theta: Floats) -> Floats:
+        return np.concatenate([theta[: self.index], [self.held], theta[self.index :]])
+
     def value(self, theta: Floats) -> Floats:
-        return self.model.value(np.insert(theta, self.index, self.held))
+        return self.model.value(self._whole(theta))
 
     def jacobian(self, theta: Floats) -> Floats:
-        return np.delete(self.model.jacobian(np.insert(theta, self.index, self.held)), self.index, axis=1)
+        return np.delete(self.model.jacobian(self._whole(theta)), self.index, axis=1)
 
 
 class View(Protocol):
@@ -189,19 +200,28 @@ class Separable:
         residual = self.problem.residuals(theta)
         columns = self.problem.jacobian(theta)[:, self.linear]
         with np.errstate(over="ignore"):
-            length = np.linalg.norm(columns, axis=0)
-        if not (np.all(np.isfinite(residual)) and np.all(np.isfinite(length))):
+            length = np.sqrt(np.einsum("ij,ij->j", columns, columns))
+        if not (np.isfinite(residual).all() and np.isfinite(length).all()):
             return np.full(theta.size, np.nan), np.full(residual.size, np.nan), columns[:, :0]
         length[length == 0.0] = 1.0
-        q, r, pivot = qr(columns / length, mode="economic", pivoting=True)
-        diagonal = np.abs(np.diag(r))
-        rank = int(np.count_nonzero(diagonal > RANK_TOLERANCE * max(diagonal.max(initial=0.0), 1e-300)))
-        basis = np.asarray(q[:, :rank])
-        target = basis.T @ residual
-        alpha = np.zeros(self.linear.size)
-        alpha[pivot[:rank]] = -solve_triangular(r[:rank, :rank], target)
+        basis, alpha, target = _solved(columns / length, residual)
         theta[self.linear] = alpha / length
         return theta, residual - basis @ target, basis
+
+
+def _solved(columns: Floats, residual: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return an orthonormal basis of columns of length 1 (or 0), their best coefficients, and those of the basis."""
+    if columns.shape[1] == 1:
+        target = columns.T @ residual
+        return columns, -target, target
+    q, r, pivot = qr(columns, mode="economic", pivoting=True, check_finite=False)
+    diagonal = np.abs(np.diag(r))
+    rank = int(np.count_nonzero(diagonal > RANK_TOLERANCE * max(diagonal.max(initial=0.0), 1e-300)))
+    basis = np.asarray(q[:, :rank])
+    target = basis.T @ residual
+    alpha = np.zeros(columns.shape[1])
+    alpha[pivot[:rank]] = -solve_triangular(r[:rank, :rank], target, check_finite=False)
+    return basis, alpha, target
 
 
 @dataclass(frozen=True)
@@ -285,24 +305,37 @@ def _minimise(view: View, start: Floats, tolerance: float) -> Floats:
     def residuals(u: Floats) -> Floats:
         r = view.residuals(u * unit)
         # A step into the undefined is refused because it is so much worse.
-        return r if np.all(np.isfinite(r)) else np.full(r.shape, _WALL)
+        return r if np.isfinite(r).all() else np.full(r.shape, _WALL)
 
     def jacobian(u: Floats) -> Floats:
         return np.nan_to_num(view.jacobian(u * unit) * unit, nan=0.0, posinf=_WALL, neginf=-_WALL)
 
-    bounded = bool(np.any(np.isfinite(view.lower)) or np.any(np.isfinite(view.upper)))
+    limit = 200 * (start.size + 1)
     with np.errstate(all="ignore"):
+        if not (np.isfinite(view.lower).any() or np.isfinite(view.upper).any()):
+            # MINPACK's lmder without the wrapping of `least_squares`, which takes longer than a small model.
+            found = leastsq(
+                residuals,
+                start / unit,
+                Dfun=jacobian,
+                full_output=True,
+                ftol=tolerance,
+                xtol=tolerance,
+                gtol=tolerance,
+                maxfev=limit,
+            )[0]
+            return np.asarray(found * unit)
         found = least_squares(
             residuals,
             start / unit,
             jac=jacobian,
-            bounds=(view.lower / unit, view.upper / unit) if bounded else (-np.inf, np.inf),
-            method="trf" if bounded else "lm",
+            bounds=(view.lower / unit, view.upper / unit),
+            method="trf",
             x_scale="jac",
             ftol=tolerance,
             xtol=tolerance,
             gtol=tolerance,
-            max_nfev=200 * (start.size + 1),
-        )
+            max_nfev=limit,
+        ).x
     # Scaling back may overstep a bound by one rounding.
-    return np.clip(found.x * unit, view.lower, view.upper)
+    return np.clip(found * unit, view.lower, view.upper)

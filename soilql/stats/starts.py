@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -207,10 +208,11 @@ def _pool(view: View, base: Floats, unit: Floats, count: int, rng: np.random.Gen
 
 
 def _promising(view: View, pool: list[Floats], count: int) -> list[Floats]:
-    """Return the best half of what is wanted by cost and the rest spread over the ranks, for the sake of variety."""
+    """Return points by turns from the best by cost and from the rest spread over the ranks, for variety."""
     costs = np.array([_cost(view, x) for x in pool])
     order = np.argsort(costs, kind="stable")[: int(np.count_nonzero(costs < np.inf))]
     best = order[: (count + 1) // 2]
     rest = order[best.size :]
     spaced = rest[np.linspace(0, rest.size - 1, min(count - best.size, rest.size)).astype(np.intp)]
-    return [pool[k] for k in [*best, *spaced]]
+    turns = [k for pair in zip_longest(best, spaced) for k in pair if k is not None]
+    return [pool[k] for k in turns]

@@ -14,15 +14,15 @@ class TooSlowError(Exception):
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Raise `TooSlowError` inside the block after a time; in the main thread of a POSIX system only."""
+    """Raise `TooSlowError` inside the block after a time of the processor; in the main thread of a POSIX system."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise TooSlowError(f"took longer than {seconds} s")
 
-    old = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    old = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, old)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, old)
