@@ -30,22 +30,14 @@ def compare(y: Floats, times: Floats, s: Floats, tied: Floats, slopes: Floats) -
         s[lane], tied[lane] = 0.0, 0.0
     pair = 0
     for early in range(times.size):
-        late = early + 1
-        while late < times.size:
-            # Two at a time, or the last one twice: half as many reads and writes of the counts.
-            both = late + 1 < times.size
-            other, weight = late + 1 if both else late, 1.0 if both else 0.0
-            span, other_span = times[late] - times[early], times[other] - times[early]
+        for late in range(early + 1, times.size):
+            span = times[late] - times[early]
             for lane in range(LANES):
-                step, next_step = y[late, lane] - y[early, lane], y[other, lane] - y[early, lane]
-                up, down = 1.0 if step > 0.0 else 0.0, 1.0 if step < 0.0 else 0.0
-                next_up, next_down = weight if next_step > 0.0 else 0.0, weight if next_step < 0.0 else 0.0
-                s[lane] += (up - down) + (next_up - next_down)
-                tied[lane] += (1.0 if step == 0.0 else 0.0) + (weight if next_step == 0.0 else 0.0)
+                step = y[late, lane] - y[early, lane]
+                s[lane] += (1.0 if step > 0.0 else 0.0) - (1.0 if step < 0.0 else 0.0)
+                tied[lane] += 1.0 if step == 0.0 else 0.0
                 slopes[pair, lane] = step / span
-                slopes[pair + other - late, lane] = next_step / other_span
-            pair += 1 + other - late
-            late += 2
+            pair += 1
 
 
 @compiled
