@@ -201,22 +201,22 @@ def cycles(edges: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     done: set[str] = set()
     for start in edges:
-        path: list[str] = []
+        path: dict[str, int] = {}  # names on the way here, with their positions
         stack = [(start, iter(edges.get(start, ())))] if start not in done else []
-        path += [start] if stack else []
+        path |= {start: 0} if stack else {}
         while stack:
             name, rest = stack[-1]
             target = next((t for t in rest if t in edges), None)
             if target is None:
                 stack.pop()
-                path.pop()
+                del path[name]
                 done.add(name)
             elif target in path:
-                cycle = (*path[path.index(target) :], target)
-                found.update(dict.fromkeys(path, cycle))
+                way = list(path)
+                found.update(dict.fromkeys(way, (*way[path[target] :], target)))
             elif target in found:
                 found.update(dict.fromkeys(path, found[target]))
             elif target not in done:
+                path[target] = len(stack)
                 stack.append((target, iter(edges[target])))
-                path.append(target)
     return found

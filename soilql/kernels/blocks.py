@@ -14,7 +14,7 @@ PIECE = 512
 
 
 def pieces(values: ArrayLike) -> Iterator[tuple[int, Floats]]:
-    """Yield consecutive pieces of a block.
+    """Yield consecutive pieces of a block, each to be used before the next is asked for: they share one buffer.
 
     Parameters
     ----------
@@ -33,8 +33,13 @@ def pieces(values: ArrayLike) -> Iterator[tuple[int, Floats]]:
     [(0, (15, 512)), (512, (15, 188))]
     """
     array = np.asarray(values)
+    buffer = np.empty((*array.shape[:-1], min(PIECE, array.shape[-1])))
     for first in range(0, array.shape[-1], PIECE):
-        yield first, np.ascontiguousarray(array[..., first : first + PIECE], dtype=np.float64)
+        piece = array[..., first : first + PIECE]
+        if piece.shape != buffer.shape:
+            buffer = np.empty(piece.shape)
+        np.copyto(buffer, piece)
+        yield first, buffer
 
 
 def as_floats(values: ArrayLike) -> Floats:

@@ -61,12 +61,14 @@ def select(values: Floats, rows: int, size: Floats, rank: Floats, guess: Floats,
     low, high, at_low, at_high = state[0], state[1], state[2], state[3]
     pivot, count, wanted, decided = state[4], state[5], state[6], state[7]
     _extremes(values, rows, low, high)
-    waiting = 0.0
     for lane in range(LANES):
         idle = not (rank[lane] >= 0.0 and rank[lane] < size[lane])
-        wanted[lane], at_high[lane] = np.nan if idle else rank[lane] + 1.0, size[lane]
-        decided[lane], count[lane] = 1.0 if idle else 0.0, np.nan
+        wanted[lane] = np.nan if idle else rank[lane] + 1.0
+        decided[lane] = 1.0 if idle else 0.0
+    waiting = 0.0
+    for lane in range(LANES):
         waiting += 1.0 - decided[lane]
+        at_high[lane] = size[lane]
         inside = guess[lane] > low[lane] and guess[lane] < high[lane]
         pivot[lane] = guess[lane] if inside else 0.5 * low[lane] + 0.5 * high[lane]
     turn = 0
@@ -181,47 +183,50 @@ def _read_off(
     upper: Floats,
 ) -> None:
     """Read off the two values; where ties keep every pivot from parting them, walk from value to value."""
-    around, done = np.empty((4, LANES)), np.zeros(LANES)
-    waiting = 0
-    _neighbours(values, rows, pivot, around)
+    around = np.empty((4, LANES))
+    waiting = 0.0
     for lane in range(LANES):
         lower[lane] = upper[lane] = np.nan
-        if decided[lane] > 0.0:
-            _pick(count[lane] - wanted[lane], around, lane, lower, upper)
-            done[lane] = 1.0
-        else:
-            waiting += 1
-    while waiting > 0:
+        waiting += 1.0 - decided[lane]
+    _neighbours(values, rows, pivot, around)
+    _pick(count, wanted, around, lower, upper)
+    while waiting > 0.0:
+        waiting = 0.0
+        for lane in range(LANES):
+            if decided[lane] > 0.0:
+                continue
+            middle = 0.5 * low[lane] + 0.5 * high[lane]
+            pivot[lane] = middle if middle < high[lane] else low[lane]
         _neighbours(values, rows, pivot, around)
         _count_up_to(values, rows, pivot, count)
-        waiting = 0
         for lane in range(LANES):
-            if done[lane] > 0.0:
+            if decided[lane] > 0.0:
                 continue
             beyond = count[lane] - wanted[lane]
             if abs(beyond) <= 1.0:
-                _pick(beyond, around, lane, lower, upper)
-                done[lane] = 1.0
+                decided[lane] = 1.0
             elif beyond > 0.0 and around[0, lane] <= low[lane]:
+                # A tie holds both ranks, and no pivot parts them.
                 lower[lane] = upper[lane] = around[0, lane]
-                done[lane] = 1.0
+                decided[lane] = 1.0
             else:
                 low[lane] = low[lane] if beyond > 0.0 else around[2, lane]
                 high[lane] = around[0, lane] if beyond > 0.0 else high[lane]
-                middle = 0.5 * low[lane] + 0.5 * high[lane]
-                pivot[lane] = middle if middle < high[lane] else low[lane]
-                waiting += 1
+                waiting += 1.0
+        _pick(count, wanted, around, lower, upper)
 
 
 @compiled
-def _pick(beyond: float, around: Floats, lane: int, lower: Floats, upper: Floats) -> None:
-    """Pick the two wanted values among those around the pivot: last, second last, first, next."""
-    if beyond == 0.0:
-        lower[lane], upper[lane] = around[0, lane], around[2, lane]
-    elif beyond == 1.0:
-        lower[lane], upper[lane] = around[1, lane], around[0, lane]
-    elif beyond == -1.0:
-        lower[lane], upper[lane] = around[2, lane], around[3, lane]
+def _pick(count: Floats, wanted: Floats, around: Floats, lower: Floats, upper: Floats) -> None:
+    """Pick the two wanted values where they are among those around the pivot: last, second last, first, next."""
+    for lane in range(LANES):
+        beyond = count[lane] - wanted[lane]
+        low = around[0, lane] if beyond == 0.0 else around[1, lane] if beyond == 1.0 else around[2, lane]
+        lower[lane] = low if abs(beyond) <= 1.0 else lower[lane]
+    for lane in range(LANES):
+        beyond = count[lane] - wanted[lane]
+        high = around[2, lane] if beyond == 0.0 else around[0, lane] if beyond == 1.0 else around[3, lane]
+        upper[lane] = high if abs(beyond) <= 1.0 else upper[lane]
 
 
 @compiled

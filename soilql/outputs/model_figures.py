@@ -94,8 +94,11 @@ def write_candidates(table: Table, path: Path, title: str = "") -> None:
     zones = list(dict.fromkeys(frame["zone"].astype(str)))[:40]
     models = list(dict.fromkeys(frame["model"].astype(str)))
     figure = new_figure(9.0, 1.6 + 0.2 * len(zones) * (len(models) + 0.8))
-    unit = table.units.get("RMSE")
-    for k, (name, label) in enumerate((("RMSE", f"RMSE ({pretty_unit(unit)})" if unit else "RMSE"), ("R2", "R²"))):
+    unit = f" ({pretty_unit(table.units['RMSE'])})" if "RMSE" in table.units else ""
+    # Where the choice was made by means of folds, these are shown.
+    mean = "_fold_mean" if {"RMSE_fold_mean", "R2_fold_mean"} <= set(frame.columns) else ""
+    what = ", mean of the folds" if mean else ", all rows held out"
+    for k, (name, label) in enumerate(((f"RMSE{mean}", f"RMSE{unit}{what}"), (f"R2{mean}", f"R²{what}"))):
         axes = figure.add_subplot(1, 2, k + 1)
         _candidates(axes, frame, zones, models, name)
         axes.set_xlabel(label, fontsize=9, color=INK)
@@ -112,7 +115,7 @@ def _candidates(axes: Axes, frame: pd.DataFrame, zones: list[str], models: list[
     import numpy as np
 
     width = 0.84 / max(1, len(models))
-    low, high = _limits(frame[name].to_numpy(dtype=float), name == "R2")
+    low, high = _limits(frame[name].to_numpy(dtype=float), name.startswith("R2"))
     for k, model in enumerate(models):
         colour = PALETTE[k % len(PALETTE)]
         for z, zone in enumerate(zones):

@@ -255,7 +255,9 @@ def _planet(params: Params, ctx: Context) -> Grid:
         for name, values in made.items()
     }
     coords = {"lat": lat, "lon": lon} | ({"time": years} if years.size else {})
-    return Grid(xr.Dataset(variables, coords=coords))
+    planet = xr.Dataset(variables, coords=coords)
+    # Random fields are dear and blocks share them: a planet that fits is made once, not by each block that looks at it.
+    return Grid(planet.persist() if planet.nbytes <= ctx.resources.memory // 3 else planet)
 
 
 def _sites(params: Params, ctx: Context) -> Table:

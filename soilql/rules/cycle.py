@@ -20,11 +20,13 @@ from soilql.spec import Spec
 CODE = "SQ206"
 TITLE = "circular reference"
 
+_LONGEST = 20
+
 
 def check(spec: Spec) -> Iterator[Diagnostic]:
     """Yield one finding for each cycle, at the first block of it in the file."""
     seen: set[frozenset[str]] = set()
-    for cycle in spec.cyclic.values():
+    for cycle in {id(cycle): cycle for cycle in spec.cyclic.values()}.values():  # all members of one share it
         members = frozenset(cycle)
         if members in seen:
             continue
@@ -32,5 +34,7 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
         first = min(members, key=lambda name: spec.blocks[name].name_span.start)
         start = cycle.index(first)
         way = (*cycle[start:-1], *cycle[:start], first)
+        if len(way) > _LONGEST:
+            way = (*way[: _LONGEST // 2], f"({len(way) - _LONGEST} more)", *way[-_LONGEST // 2 :])
         message = f"`{first}` needs its own result: {' -> '.join(way)}"
         yield Diagnostic(CODE, message, spec.blocks[first].name_span, help="break the circle in one of these blocks")

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -310,32 +310,17 @@ def _minimise(view: View, start: Floats, tolerance: float) -> Floats:
     def jacobian(u: Floats) -> Floats:
         return np.nan_to_num(view.jacobian(u * unit) * unit, nan=0.0, posinf=_WALL, neginf=-_WALL)
 
+    bounded = bool(np.isfinite(view.lower).any() or np.isfinite(view.upper).any())
+    options: dict[str, Any] = {"ftol": tolerance, "xtol": tolerance, "gtol": tolerance}
     limit = 200 * (start.size + 1)
     with np.errstate(all="ignore"):
-        if not (np.isfinite(view.lower).any() or np.isfinite(view.upper).any()):
-            # MINPACK's lmder without the wrapping of `least_squares`, which takes longer than a small model.
-            found = leastsq(
-                residuals,
-                start / unit,
-                Dfun=jacobian,
-                full_output=True,
-                ftol=tolerance,
-                xtol=tolerance,
-                gtol=tolerance,
-                maxfev=limit,
-            )[0]
+        if not bounded:
+            # MINPACK's lmder as `least_squares` calls it, without the wrapping, which takes longer than a small model.
+            found = leastsq(residuals, start / unit, Dfun=jacobian, full_output=True, maxfev=limit, **options)[0]
             return np.asarray(found * unit)
+        bounds = (view.lower / unit, view.upper / unit)
         found = least_squares(
-            residuals,
-            start / unit,
-            jac=jacobian,
-            bounds=(view.lower / unit, view.upper / unit),
-            method="trf",
-            x_scale="jac",
-            ftol=tolerance,
-            xtol=tolerance,
-            gtol=tolerance,
-            max_nfev=limit,
+            residuals, start / unit, jacobian, bounds, "trf", x_scale="jac", max_nfev=limit, **options
         ).x
     # Scaling back may overstep a bound by one rounding.
     return np.clip(found * unit, view.lower, view.upper)

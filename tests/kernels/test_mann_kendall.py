@@ -59,6 +59,6 @@ def test_a_block_without_pixels():
 
 
 def test_pieces_cover_the_block_once():
-    parts = list(pieces(np.arange(3.0 * (2 * PIECE + 7)).reshape(3, -1)))
+    parts = [(first, part.copy()) for first, part in pieces(np.arange(3.0 * (2 * PIECE + 7)).reshape(3, -1))]
     assert [first for first, _ in parts] == [0, PIECE, 2 * PIECE]
     np.testing.assert_array_equal(np.concatenate([part for _, part in parts], axis=1)[0], np.arange(2 * PIECE + 7))
