@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from soilql.kernels.blocks import as_floats, pieces
 from soilql.kernels.compiling import compiled
-from soilql.kernels.lanes import LANES
+from soilql.kernels.lanes import GROUP, LANES, rows_for
 from soilql.kernels.student import two_sided_p_lanes
 
 Floats = NDArray[np.float64]
@@ -110,17 +110,18 @@ def _correlate(
 ) -> None:
     """Fill the outputs from pixel `begin` on, LANES pixels at a time."""
     number, length, size = drivers.shape
-    rows = (length + 3) // 4 * 4
+    rows = rows_for(length)
     series = np.zeros((number + 1, rows, LANES))
     there, apart = np.empty((length, LANES)), np.empty((length, LANES))
     before, left, root = np.empty((number + 1, LANES)), np.empty((number + 1, LANES)), np.empty((number + 1, LANES))
+    mean = np.empty((number + 1, LANES))
     factor, inverse = np.empty((number + 1, number + 1, LANES)), np.empty((number, number, LANES))
     count, df, spare = np.empty(LANES), np.empty(LANES, np.int64), np.empty((2, LANES))
     found, tails = np.empty((number, LANES)), np.empty(LANES)
     for first in range(0, size, LANES):
         width = min(LANES, size - first)
-        _load(response, drivers, first, width, series, there, count)
-        _centre(series, there, times, detrend, count, apart, before)
+        _load(response, drivers, first, width, series, mean, there, count)
+        _centre(series, mean, there, times, detrend, count, apart, before)
         _multiply(series, factor, left)
         _factorise(factor, root)
         _invert(factor, root, inverse)
@@ -146,57 +147,87 @@ def _load(
     first: int,
     width: int,
     series: Floats,
+    mean: Floats,
     there: Floats,
     count: Floats,
 ) -> None:
-    """Copy pixels into lanes, drivers first; `there` is 1 at complete times, of which `count` is the number, else 0."""
+    """Copy pixels into lanes, drivers first, with their means; `there` is 1 at complete times, else 0 as the series."""
     number, length = drivers.shape[0], drivers.shape[1]
+    for row in range(length):
+        for variable in range(number + 1):
+            for lane in range(width):
+                series[variable, row, lane] = (
+                    drivers[variable, row, first + lane] if variable < number else response[row, first + lane]
+                )
+            for lane in range(width, LANES):
+                series[variable, row, lane] = 0.0
+        for lane in range(LANES):
+            there[row, lane] = 1.0
+    for lane in range(LANES):
+        count[lane] = length
+    if not _average(series, length, count, mean):
+        _mask(series, there, count)
+        _average(series, length, count, mean)
+
+
+@compiled
+def _average(series: Floats, length: int, count: Floats, mean: Floats) -> bool:
+    """Fill in the means of all series; return whether all are finite, as they are where nothing is missing."""
+    for variable in range(series.shape[0]):
+        for lane in range(LANES):
+            mean[variable, lane] = 0.0
+        for row in range(length):
+            for lane in range(LANES):
+                mean[variable, lane] += series[variable, row, lane]
+        for lane in range(LANES):
+            mean[variable, lane] /= count[lane]
+    sound = 0.0
+    for variable in range(series.shape[0]):
+        for lane in range(LANES):
+            sound += mean[variable, lane] * 0.0
+    return sound == 0.0
+
+
+@compiled
+def _mask(series: Floats, there: Floats, count: Floats) -> None:
+    """Set to 0 all series at times at which one is missing, and count the others."""
     for lane in range(LANES):
         count[lane] = 0.0
-    for row in range(length):
-        for lane in range(LANES):
-            there[row, lane] = 0.0
-        for lane in range(width):
-            series[number, row, lane] = response[row, first + lane]
-            there[row, lane] = 1.0 if abs(series[number, row, lane]) < np.inf else 0.0
-        for driver in range(number):
-            for lane in range(width):
-                series[driver, row, lane] = drivers[driver, row, first + lane]
-                there[row, lane] = there[row, lane] if abs(series[driver, row, lane]) < np.inf else 0.0
-        for lane in range(LANES):
+        for row in range(there.shape[0]):
+            for variable in range(series.shape[0]):
+                if not abs(series[variable, row, lane]) < np.inf:
+                    there[row, lane] = 0.0
             count[lane] += there[row, lane]
-    for lane in range(LANES):
-        if count[lane] == length:
-            continue
-        for row in range(length):
             if there[row, lane] == 0.0:
-                for variable in range(number + 1):
+                for variable in range(series.shape[0]):
                     series[variable, row, lane] = 0.0
 
 
 @compiled
 def _centre(
-    series: Floats, there: Floats, times: Floats, detrend: bool, count: Floats, apart: Floats, before: Floats
+    series: Floats,
+    mean: Floats,
+    there: Floats,
+    times: Floats,
+    detrend: bool,
+    count: Floats,
+    apart: Floats,
+    before: Floats,
 ) -> None:
     """Take out of each series its mean, or its line in time; `before` is what that took away of its sum of squares."""
-    mean, slope, spread = np.empty(LANES), np.empty(LANES), np.empty(LANES)
-    _centre_times(there, times, count, mean, spread, apart)
+    slope, spread = np.empty(LANES), np.empty(LANES)
+    _centre_times(there, times, count, slope, spread, apart)
     for variable in range(series.shape[0]):
         for lane in range(LANES):
-            mean[lane], slope[lane] = 0.0, 0.0
+            slope[lane] = 0.0
         for row in range(times.size):
             for lane in range(LANES):
-                mean[lane] += series[variable, row, lane]
-        for lane in range(LANES):
-            mean[lane] /= count[lane]
-        for row in range(times.size):
-            for lane in range(LANES):
-                x = (series[variable, row, lane] - mean[lane]) * there[row, lane]
+                x = (series[variable, row, lane] - mean[variable, lane]) * there[row, lane]
                 series[variable, row, lane] = x
                 slope[lane] += x * apart[row, lane]
         for lane in range(LANES):
             slope[lane] = slope[lane] / spread[lane] if detrend else 0.0
-            before[variable, lane] = count[lane] * mean[lane] ** 2 + spread[lane] * slope[lane] ** 2
+            before[variable, lane] = count[lane] * mean[variable, lane] ** 2 + spread[lane] * slope[lane] ** 2
         if detrend:
             for row in range(times.size):
                 for lane in range(LANES):
@@ -224,14 +255,23 @@ def _multiply(series: Floats, factor: Floats, left: Floats) -> None:
         for j in range(i + 1):
             for lane in range(LANES):
                 factor[i, j, lane] = 0.0
-            for group in range(series.shape[1] // 4):
-                row = 4 * group
+            for group in range(series.shape[1] // GROUP):
+                k = group * GROUP
                 for lane in range(LANES):
-                    ab = series[i, row, lane] * series[j, row, lane]
-                    ab += series[i, row + 1, lane] * series[j, row + 1, lane]
-                    cd = series[i, row + 2, lane] * series[j, row + 2, lane]
-                    cd += series[i, row + 3, lane] * series[j, row + 3, lane]
-                    factor[i, j, lane] += ab + cd
+                    ab = series[i, k, lane] * series[j, k, lane] + series[i, k + 1, lane] * series[j, k + 1, lane]
+                    cd = (
+                        series[i, k + 2, lane] * series[j, k + 2, lane]
+                        + series[i, k + 3, lane] * series[j, k + 3, lane]
+                    )
+                    ef = (
+                        series[i, k + 4, lane] * series[j, k + 4, lane]
+                        + series[i, k + 5, lane] * series[j, k + 5, lane]
+                    )
+                    gh = (
+                        series[i, k + 6, lane] * series[j, k + 6, lane]
+                        + series[i, k + 7, lane] * series[j, k + 7, lane]
+                    )
+                    factor[i, j, lane] += (ab + cd) + (ef + gh)
         for lane in range(LANES):
             left[i, lane] = factor[i, i, lane]
 

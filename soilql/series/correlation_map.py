@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from soilql.context import Context
-from soilql.region_inputs import RegionMaker, one_map, same_cells
-from soilql.region_sums import Cells
+from soilql.regional.inputs import RegionMaker, one_map, same_cells
+from soilql.regional.sums import Cells
 from soilql.series.align import Aligned, aligned, single
 from soilql.series.correlation_rows import correlation_table, statuses
 from soilql.series.fields import coded, field_note, rejected

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from soilql.context import Context
 from soilql.params import Ref
-from soilql.region_inputs import RegionMaker, same_cells
+from soilql.regional.inputs import RegionMaker, same_cells
 from soilql.series.pixels import row_bands
 from soilql.values import Grid, Note, Table
 

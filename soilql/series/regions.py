@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from soilql.errors import Severity
-from soilql.region_sums import Crossings
-from soilql.regions import Regions
+from soilql.regional.regions import Regions
+from soilql.regional.sums import Crossings
 from soilql.values import Note
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from soilql.context import Context
-from soilql.region_inputs import RegionMaker
-from soilql.region_sums import Cells
+from soilql.regional.inputs import RegionMaker
+from soilql.regional.sums import Cells
 from soilql.series.align import Aligned, aligned, single
 from soilql.series.fields import coded, field_note, rejected
 from soilql.series.pixels import Layer, map_series, row_bands

@@ -11,7 +11,7 @@ from soilql.context import Context
 from soilql.errors import Diagnostic
 from soilql.kinds import Block, Schema, Scope, Variable
 from soilql.params import GridRef, NewName, ZonesRef, param
-from soilql.region_inputs import BANDS, BY, LAND_FRACTION, ON, check_zone_variables
+from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, ON, check_zone_variables
 from soilql.series.trend_refs import check_trends, named_refs
 from soilql.values import Table, ValueType
 

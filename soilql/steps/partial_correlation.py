@@ -11,7 +11,7 @@ from soilql.context import Context
 from soilql.errors import Diagnostic, did_you_mean
 from soilql.kinds import Block, Schema, Scope, Size, Variable
 from soilql.params import ColumnName, DataRef, GridRef, NewName, ZonesRef, param
-from soilql.region_inputs import BANDS, BY, LAND_FRACTION, ON, check_zone_variables
+from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, ON, check_zone_variables
 from soilql.values import Grid, Table, ValueType
 
 VERSION = 1

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from soilql import params as p
-from soilql import region_tables
 from soilql.context import Context
 from soilql.errors import Diagnostic
 from soilql.kinds import Block, Schema, Scope, Variable
 from soilql.params import GridRef, ModelRef, ZonesRef, param
 from soilql.prediction import Request, predict
-from soilql.region_inputs import BANDS, BY, LAND_FRACTION, RegionMaker, cells_differ, check_zone_variables
-from soilql.region_sums import Flux, Sums, sum_up
-from soilql.region_tables import DENSITY, TOTAL
+from soilql.regional import tables
+from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, RegionMaker, cells_differ, check_zone_variables
+from soilql.regional.sums import Flux, Sums, sum_up
+from soilql.regional.tables import DENSITY, TOTAL
 from soilql.values import Grid, Note, Table, ValueType
 
 VERSION = 3
@@ -89,19 +89,19 @@ def run(params: Params, ctx: Context) -> Table:
     notes: list[Note] = []
     for flux, sums, where in zip(fluxes, results, applied, strict=True):
         notes += [*flux.grid.notes] if flux.place[0] == "models" else []
-        notes += region_tables.notes(flux, regions, sums, where)
-        found = region_tables.rows(
+        notes += tables.notes(flux, regions, sums, where)
+        found = tables.rows(
             flux, regions, sums, level=params.interval, land_known=params.land_fraction != "none"
         )
         rows += [{**row, "land_fraction": where} for row in found]
-        members += region_tables.member_rows(flux, regions, sums)
+        members += tables.member_rows(flux, regions, sums)
     frame = pd.DataFrame(rows)
     extras = {}
     if members:
         extras["members"] = Table(pd.DataFrame(members), {"total": TOTAL})
     if "time" in frame:
-        frame["time"] = region_tables.times(frame["time"])
-        extras["period"] = region_tables.period(frame, extras.get("members"), params.interval)
+        frame["time"] = tables.times(frame["time"])
+        extras["period"] = tables.period(frame, extras.get("members"), params.interval)
     totals = {name: TOTAL for name in frame.columns if str(name).startswith("total")}
     units = {"area_Mkm2": "1e6 km2", "missing_Mkm2": "1e6 km2", "mean": DENSITY, **totals}
     roles = {"time": "time"} if "time" in frame else {}

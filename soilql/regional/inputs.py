@@ -13,8 +13,8 @@ from soilql.fits.zoning import needs_of
 from soilql.gridding import difference
 from soilql.kinds import Block, Scope
 from soilql.params import GridRef, Ref
-from soilql.region_sums import Cells
-from soilql.regions import Regions
+from soilql.regional.regions import Regions
+from soilql.regional.sums import Cells
 from soilql.values import Grid
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from soilql.errors import Severity
-from soilql.region_inputs import listed
-from soilql.region_sums import Flux, Sums
-from soilql.regions import Regions
+from soilql.regional.inputs import listed
+from soilql.regional.regions import Regions
+from soilql.regional.sums import Flux, Sums
 from soilql.values import Note, Table
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from soilql.context import Context
 from soilql.gridding import edges
-from soilql.regions import Regions
+from soilql.regional.regions import Regions
 from soilql.values import Grid
 
 if TYPE_CHECKING:
