@@ -110,9 +110,14 @@ def parameters(model: Block) -> tuple[str, ...]:
 
 
 def driver_names(model: Block) -> tuple[str, ...]:
-    """Return the columns on the right side of a model's formula, in order of mention."""
+    """Return the columns on the right side of a model's formula, in order of mention; of a selection its candidates."""
+    if (stages := getattr(model.params, "stages", None)) is not None:
+        return tuple(dict.fromkeys(str(name) for stage in stages.values() for name in stage.candidates))
+    found = formula(model)
+    if found is None:
+        return ()
     other = {*parameters(model), *getattr(model.params, "constants", ()), *CONSTANTS}
-    return tuple(name for name in ast.names(model.params.formula.formula.predictors) if name not in other)
+    return tuple(name for name in ast.names(found.formula.predictors) if name not in other)
 
 
 def find_name(expression: Expression, name: str) -> ast.Node:

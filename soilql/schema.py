@@ -13,7 +13,8 @@ from soilql.type_words import describe
 from soilql.using import Use
 
 _REFERENCE = {"type": "string", "pattern": r"^\s*\$\{.*\}\s*$", "description": "a reference such as ${inputs.name}"}
-_NEW_NAME = r"^[^\W\d]\w*$"
+# Letters of every script, digits and underscores. Editors read `\w` as ASCII, so what is no letter is left out instead.
+_NEW_NAME = r"^[^\x00-\x40\x5b-\x5e\x60\x7b-\x7f][^\x00-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]*$"
 
 
 def json_schema() -> dict[str, Any]:

@@ -298,6 +298,33 @@ def test_starts_of_the_user_and_of_logarithms_are_used():
         assert fit.estimates == pytest.approx(R_NLS[1][1], rel=1e-9)
 
 
+def test_searches_end_once_they_agree():
+    few = fit_nonlinear(ExpPolynomial(T, 2), RS, ["a", "b", "c"], linear=["a"], n_starts=16)
+    many = fit_nonlinear(ExpPolynomial(T, 2), RS, ["a", "b", "c"], linear=["a"], n_starts=64)
+    for fit in (few, many):
+        assert (fit.n_starts, fit.n_best) == (4, 4)
+        assert fit.estimates == pytest.approx(R_NLS[2][1], rel=1e-9)
+
+
+def test_searches_go_on_where_they_end_at_different_places():
+    # A sine has a local minimum at every few frequencies: no four searches more at the best than elsewhere.
+    x = np.linspace(0.0, 10.0, 200)
+    y = 2.0 * np.sin(7.0 * x) + 0.05 * np.cos(31.0 * x)
+    model = Function(lambda b: b[0] * np.sin(b[1] * x))
+    fit = fit_nonlinear(model, y, ["a", "omega"], linear=["a"], bounds={"omega": (0.5, 20.0)}, n_starts=40)
+    assert fit.n_starts > 40
+    assert fit.estimates == pytest.approx([2.0, 7.0], rel=0.01)
+
+
+def test_plateau_is_no_agreement():
+    # Far from the decay rate the curve is 0 at all times but the first, whatever the rate: no minimum to agree on.
+    time = np.linspace(0.0, 10.0, 30)
+    y = 5.0 * np.exp(-0.4 * time)
+    fit = fit_nonlinear(Function(lambda b: 5.0 * np.exp(-b[0] * time)), y, ["k"], starts={"k": 1e3}, n_starts=16)
+    assert fit.estimates == pytest.approx([0.4], rel=1e-9)
+    assert fit.n_best >= 4
+
+
 def test_same_seed_same_fit():
     fits = [fit_nonlinear(ExpPolynomial(T, 2), RS, ["a", "b", "c"], seed=3) for _ in range(2)]
     assert np.array_equal(fits[0].estimates, fits[1].estimates)

@@ -275,11 +275,10 @@ class BoundModel:
 
     def value(self, theta: Sequence[float]) -> npt.NDArray[np.float64]:
         """Return the values, shape (n,), for parameters of shape (p,)."""
-        return self._run(self._value, theta)[0]
+        found: npt.NDArray[np.float64] = self._run(self._value, theta)[0]
+        return found
 
-    def value_and_jacobian(
-        self, theta: Sequence[float]
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def value_and_jacobian(self, theta: Sequence[float]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return values, shape (n,), and derivatives, shape (n, p), in one pass."""
         found = self._run(self._both, theta)
         return found[0], found[1:].T

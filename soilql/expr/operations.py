@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import reduce
 from typing import Any, TypeAlias
 
@@ -255,14 +255,12 @@ def _folded(function: Callable[[Any, Any], Any]) -> Callable[..., Value]:
     return lambda node, *values: reduce(function, map(as_number, values))
 
 
+_AS_IN_NUMPY = (
+    "exp", "log", "log10", "log2", "log1p", "expm1", "sqrt", "abs",
+    "sin", "cos", "tan", "tanh", "floor", "ceil", "sign",
+)  # fmt: skip
 #: Functions of one number that numpy has under the same name.
-NUMERIC: dict[str, Callable[..., Any]] = {
-    name: getattr(np, name)
-    for name in (
-        "exp", "log", "log10", "log2", "log1p", "expm1", "sqrt", "abs",
-        "sin", "cos", "tan", "tanh", "floor", "ceil", "sign",
-    )  # fmt: skip
-}
+NUMERIC: dict[str, Callable[..., Any]] = {name: getattr(np, name) for name in _AS_IN_NUMPY}
 
 OPERATIONS: dict[Any, Callable[..., Value]] = {
     ast.Unary: _unary,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,9 @@ from soilql.errors import Diagnostic, SoilqlError
 from soilql.fits.factors import Factor, from_json, is_category, matrix, to_json
 from soilql.fits.fitted import FittedModel, no_quantiles
 from soilql.fits.fitting import fit_model
+from soilql.fits.forest_growth import Grown, grow, grow_mean, out_of_bag
 from soilql.fits.forest_params import ForestParams
-from soilql.fits.forests import BLOCK, Forest, Grown, Settings, blocks, from_arrays, grow, grow_mean, out_of_bag
+from soilql.fits.forests import BLOCK, Forest, Settings, blocks, from_arrays
 from soilql.fits.learner_data import Training, training_from
 from soilql.fits.learner_members import Refits, apart
 from soilql.fits.learner_rows import ZoneRows, feature_rows, zone_rows
@@ -54,8 +55,8 @@ class ForestFit:
         How it was grown.
     importances : tuple of float
         One for each feature.
-    fitted_scores : mapping of str to float
-        Out-of-bag scores.
+    out_of_bag : callable
+        Returns the out-of-bag scores, mapping of str to float. Refits of a test by folds are never asked for them.
     members_from : str
         ``trees``, ``resample``, ``rows`` or ``tuned``.
     conditional : Conditional or None
@@ -74,12 +75,17 @@ class ForestFit:
     forest: Forest
     settings: Settings
     importances: tuple[float, ...]
-    fitted_scores: Mapping[str, float]
+    out_of_bag: Callable[[], Mapping[str, float]]
     members_from: str
     conditional: Conditional | None = None
     data: Training | None = None
     search: Search | None = None
     member_trees: int = 100
+
+    @cached_property
+    def fitted_scores(self) -> Mapping[str, float]:
+        """The out-of-bag scores."""
+        return self.out_of_bag()
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -323,13 +329,12 @@ def _fit_zone(own: ZoneRows, settings: Settings, workers: int, interpolation: st
     grown = grow(data.X, data.y, settings, workers)
     owner = np.repeat(np.arange(len(factors)), [len(factor.labels()) for factor in factors])
     importances = np.bincount(owner, weights=grown.importances, minlength=len(factors))
-    scores: dict[str, float] = _scores(grown, data.y) if settings.bootstrap else {}
     conditional = None
     if interpolation is not None:
         drawn = grown.drawn.astype(np.uint16)
         conditional = Conditional(data.y, drawn, np.ascontiguousarray(grown.leaves.T), interpolation)
-        scores |= conditional.coverage() if settings.bootstrap else {}
     shares = tuple(float(value) for value in importances)
+    scores = partial(_scores, grown, data.y, conditional) if settings.bootstrap else dict
     return ForestFit(factors, own.drivers, data.count, grown.forest, settings, shares, scores, "trees", conditional)
 
 
@@ -352,13 +357,14 @@ def _regrown(settings: Settings, workers: int = 1) -> Callable[[Training, int | 
     return fit
 
 
-def _scores(grown: Grown, y: Floats) -> dict[str, float]:
+def _scores(grown: Grown, y: Floats, conditional: Conditional | None) -> dict[str, float]:
     predicted = out_of_bag(grown)
     seen = np.isfinite(predicted)
     squares = float(np.sum((y[seen] - predicted[seen]) ** 2))
     total = float(np.sum((y[seen] - y[seen].mean()) ** 2))
     scores = {"OOB RMSE": float(np.sqrt(squares / seen.sum()))}
-    return {"OOB R2": 1 - squares / total, **scores} if total > 0 else scores
+    coverage = {} if conditional is None else conditional.coverage()
+    return {**({"OOB R2": 1 - squares / total} if total > 0 else {}), **scores, **coverage}
 
 
 def load_fit(state: State) -> ForestFit:
@@ -374,7 +380,7 @@ def load_fit(state: State) -> ForestFit:
         from_arrays(arrays),
         Settings(**meta["settings"]),
         tuple(arrays["importances"].tolist()),
-        meta["scores"],
+        lambda: meta["scores"],
         meta["members_from"],
         conditional,
         training_from(arrays) if meta["kept"] else None,

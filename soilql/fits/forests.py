@@ -1,16 +1,14 @@
-"""Random forests as plain arrays: grown by scikit-learn, kept without pickle, rebuilt to predict the same bits."""
+"""Random forests as plain arrays: kept without pickle, rebuilt to predict the same bits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from soilql.stats.forest import in_bag_counts
 
 Floats = NDArray[np.float64]
 
@@ -87,6 +85,8 @@ class Forest:
         Mean response of the rows drawn into the node.
     variances : numpy.ndarray, shape (nodes,)
         Variance of the response of the rows drawn into the leaf (no ddof); zero for nodes that are split.
+    trees : sequence of sklearn.tree._tree.Tree, optional
+        The trees as they were grown; without them they are built from the nodes.
     """
 
     scales: Floats
@@ -94,6 +94,7 @@ class Forest:
     nodes: Mapping[str, NDArray[Any]]
     values: Floats
     variances: Floats
+    trees: Sequence[Any] | None = None
 
     @property
     def n_features(self) -> int:
@@ -115,7 +116,9 @@ class Forest:
         return np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int64)
 
     @cached_property
-    def _trees(self) -> list[Any]:
+    def _trees(self) -> Sequence[Any]:
+        if self.trees is not None:
+            return self.trees
         return [self._rebuilt(int(a), int(b)) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
 
     def _rebuilt(self, start: int, end: int) -> Any:
@@ -229,75 +232,6 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Forest:
     return Forest(arrays["scales"], arrays["sizes"], nodes, arrays["values"], arrays["variances"])
 
 
-@dataclass(frozen=True, eq=False)
-class Grown:
-    """A forest as it comes from its training.
-
-    Attributes
-    ----------
-    forest : Forest
-        The trees.
-    drawn : numpy.ndarray of int32, shape (n, trees)
-        How often each training row was drawn for each tree.
-    leaves : numpy.ndarray of int32, shape (trees, n)
-        Leaf of each training row in each tree.
-    importances : numpy.ndarray, shape (features,)
-        Share of each feature in the total decrease of the squared error at splits.
-    """
-
-    forest: Forest
-    drawn: NDArray[np.int32]
-    leaves: NDArray[np.int32]
-    importances: Floats
-
-
-def grow(features: Floats, y: Floats, settings: Settings, workers: int) -> Grown:
-    """Grow a forest; the same for any number of workers.
-
-    Parameters
-    ----------
-    features : numpy.ndarray, shape (n, features)
-        Without missing values.
-    y : numpy.ndarray, shape (n,)
-        Response.
-    settings : Settings
-        How.
-    workers : int
-        Threads.
-    """
-    model, bare = _grown(features, y, settings, workers)
-    drawn = in_bag_counts(model, len(y))
-    leaves = bare.leaves(bare.prepared(features))
-    variances = _leaf_variances(bare, leaves, drawn, y)
-    return Grown(replace(bare, variances=variances), drawn, leaves, model.feature_importances_)
-
-
-def grow_mean(features: Floats, y: Floats, settings: Settings, workers: int) -> Forest:
-    """Grow a forest of which only the mean is asked, as :func:`grow` does; its leaves have no variances."""
-    return _grown(features, y, settings, workers)[1]
-
-
-def _grown(features: Floats, y: Floats, settings: Settings, workers: int) -> tuple[Any, Forest]:
-    from sklearn import ensemble
-
-    scales = np.array([power_of_two(column) for column in features.T])
-    X = np.ascontiguousarray(features / scales, dtype=np.float32)
-    forest_type: Any = ensemble.RandomForestRegressor  # without type hints
-    model = forest_type(
-        n_estimators=settings.trees,
-        min_samples_leaf=settings.min_leaf,
-        max_features=settings.features(X.shape[1]),
-        max_depth=settings.max_depth,
-        bootstrap=settings.bootstrap,
-        random_state=settings.seed,
-        n_jobs=workers,
-    )
-    scale = power_of_two(y)
-    model.fit(X, y / scale)
-    sizes, nodes, values = nodes_of([estimator.tree_ for estimator in model.estimators_], scale)
-    return model, Forest(scales, sizes, nodes, values, np.zeros_like(values))
-
-
 def nodes_of(trees: Sequence[Any], scale: float) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]], Floats]:
     """Return the number of nodes of each of scikit-learn's trees, what it keeps of a node, and the values of nodes.
 
@@ -331,33 +265,6 @@ def power_of_two(values: Floats) -> float:
     """
     spread = float(np.std(values))
     return float(2.0 ** np.round(np.log2(spread))) if spread > 0 else 1.0
-
-
-def _leaf_variances(forest: Forest, leaves: NDArray[np.int32], drawn: NDArray[np.int32], y: Floats) -> Floats:
-    out = np.zeros_like(forest.values)
-    for t, (start, size) in enumerate(zip(forest.starts, forest.sizes, strict=False)):
-        leaf, weight = leaves[t], drawn[:, t]
-        squares = weight * (y - forest.values[start + leaf]) ** 2
-        total = np.bincount(leaf, weights=weight, minlength=int(size))
-        summed = np.bincount(leaf, weights=squares, minlength=int(size))
-        out[start : start + size] = summed / np.maximum(total, 1)
-    return out
-
-
-def out_of_bag(grown: Grown) -> Floats:
-    """Return the prediction of each training row by the trees it was not drawn for; NaN where there is none.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n,)
-    """
-    forest = grown.forest
-    total, count = np.zeros(len(grown.drawn)), np.zeros(len(grown.drawn))
-    for t, start in enumerate(forest.starts[:-1]):
-        out = grown.drawn[:, t] == 0
-        total[out] += forest.values[start + grown.leaves[t, out]]
-        count[out] += 1
-    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
 def blocks(n: int, size: int = BLOCK) -> Iterator[slice]:

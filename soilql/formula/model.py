@@ -206,7 +206,7 @@ class Derived:
     unit : str or None
         Unit stated for it.
     units : mapping of str to str or None
-        Units of the names it may use, as far as they are known.
+        Units of the names it uses, as far as they are known.
     """
 
     block: Block
@@ -231,7 +231,8 @@ def _derived(block: Block, scope: Scope) -> Iterator[Derived]:
         for name, one in made.items():
             expression, unit = getattr(one, "expr", None), getattr(one, "unit", None)
             if expression is not None and well_formed(expression.root):
-                yield Derived(block, str(name), expression, unit, dict(units))
+                known = {used: units[used] for used in ast.names(expression.root) if used in units}
+                yield Derived(block, str(name), expression, unit, known)
             units[str(name)] = unit or (None if expression is not None else source_unit(str(name), block))
 
 

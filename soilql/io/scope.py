@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from soilql.edits import respelled
@@ -31,8 +31,23 @@ def check_expression(
     result : {"number", "text", "boolean", "unknown"}
         Type the whole has to have.
     """
-    names = {name: _TYPES.get(variable.type, "unknown") for name, variable in columns.variables.items()}
-    return check(expression, Scope(names, columns.open, absent), result)
+    return check(expression, Scope(_Types(columns.variables), columns.open, absent), result)
+
+
+class _Types(Mapping[str, ValueType]):
+    """The types of columns by their names: a view, as a copy for each of many expressions would take too long."""
+
+    def __init__(self, variables: Mapping[str, Variable]) -> None:
+        self._variables = variables
+
+    def __getitem__(self, name: str) -> ValueType:
+        return _TYPES.get(self._variables[name].type, "unknown")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
 
 
 def check_name(name: str, span: Span, columns: Schema, what: str) -> Iterable[Diagnostic]:

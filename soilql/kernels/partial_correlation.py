@@ -8,12 +8,13 @@ pivot, is what the drivers leave of the response: one factorisation serves all d
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from soilql.kernels.blocks import as_floats, pieces
+from soilql.kernels.blocks import PIECE, as_block, as_floats
 from soilql.kernels.compiling import compiled
 from soilql.kernels.lanes import GROUP, LANES, rows_for
 from soilql.kernels.student import two_sided_p_lanes
@@ -82,24 +83,50 @@ def partial_correlations(
     >>> float(found.r[0, 0].round(4)), float(np.corrcoef(y[:, 0], x[0, :, 0])[0, 1].round(4))
     (0.8, 0.8)
     """
-    y, x = np.asarray(response), np.asarray(drivers)
+    y, x = as_block(response), as_block(drivers)
     number, size = x.shape[0], y.shape[1]
     n, status = np.empty(size, np.int32), np.empty(size, np.int8)
     r, p = np.empty((number, size)), np.empty((number, size))
     # Of a constant rounding leaves a little, in the last digits of the data as they came.
     digits = np.finfo(np.float32 if np.float32 in (y.dtype, x.dtype) else np.float64).eps
     t, rounding = as_floats(times), float((8.0 * digits) ** 2)
-    for (first, some_x), (_, some_y) in zip(pieces(x), pieces(y), strict=True):
-        _correlate(some_y, some_x, t, first, detrend, float(tolerance), rounding, r, p, n, status)
+    for first, tiles in _tiles(x, y):
+        _correlate(tiles, t, first, min(size - first, PIECE), detrend, float(tolerance), rounding, r, p, n, status)
     return PartialCorrelationMap(r, p, n, status)
+
+
+def _tiles(drivers: NDArray[np.floating], response: NDArray[np.floating]) -> Iterator[tuple[int, Floats]]:
+    """Yield pieces of the block, each with its first pixel, as tiles (tiles, variables, rows, LANES), response last.
+
+    All share one buffer. Rows beyond the times, and lanes beyond the pixels, are 0.
+    """
+    number, length, size = drivers.shape
+    for first in range(0, size, PIECE):
+        width = min(PIECE, size - first)
+        if first == 0 or width < PIECE:
+            tiles = np.zeros((-(-width // LANES), number + 1, rows_for(length), LANES))
+        _lay(drivers, first, width, tiles, 0)
+        _lay(response[None], first, width, tiles, number)
+        yield first, tiles
+
+
+@compiled
+def _lay(values: NDArray[np.floating], first: int, width: int, tiles: Floats, place: int) -> None:
+    """Copy pixels of variables (variables, time, pixels) into tiles; the memory is read in its own order."""
+    for variable in range(values.shape[0]):
+        for row in range(values.shape[1]):
+            for tile in range(tiles.shape[0]):
+                begin = tile * LANES
+                for lane in range(min(LANES, width - begin)):
+                    tiles[tile, place + variable, row, lane] = values[variable, row, first + begin + lane]
 
 
 @compiled
 def _correlate(
-    response: Floats,
-    drivers: Floats,
+    tiles: Floats,
     times: Floats,
     begin: int,
+    pixels: int,
     detrend: bool,
     tolerance: float,
     rounding: float,
@@ -108,19 +135,18 @@ def _correlate(
     n: NDArray[np.int32],
     status: Bytes,
 ) -> None:
-    """Fill the outputs from pixel `begin` on, LANES pixels at a time."""
-    number, length, size = drivers.shape
-    rows = rows_for(length)
-    series = np.zeros((number + 1, rows, LANES))
+    """Fill the outputs from pixel `begin` on, a tile at a time, whose series are worked on in place."""
+    number, length = tiles.shape[1] - 1, times.size
     there, apart = np.empty((length, LANES)), np.empty((length, LANES))
     before, left, root = np.empty((number + 1, LANES)), np.empty((number + 1, LANES)), np.empty((number + 1, LANES))
     mean = np.empty((number + 1, LANES))
     factor, inverse = np.empty((number + 1, number + 1, LANES)), np.empty((number, number, LANES))
     count, df, spare = np.empty(LANES), np.empty(LANES, np.int64), np.empty((2, LANES))
     found, tails = np.empty((number, LANES)), np.empty(LANES)
-    for first in range(0, size, LANES):
-        width = min(LANES, size - first)
-        _load(response, drivers, first, width, series, mean, there, count)
+    for tile in range(tiles.shape[0]):
+        series, first = tiles[tile], tile * LANES
+        width = min(LANES, pixels - first)
+        _average(series, mean, there, count)
         _centre(series, mean, there, times, detrend, count, apart, before)
         _multiply(series, factor, left)
         _factorise(factor, root)
@@ -141,37 +167,21 @@ def _correlate(
 
 
 @compiled
-def _load(
-    response: Floats,
-    drivers: Floats,
-    first: int,
-    width: int,
-    series: Floats,
-    mean: Floats,
-    there: Floats,
-    count: Floats,
-) -> None:
-    """Copy pixels into lanes, drivers first, with their means; `there` is 1 at complete times, else 0 as the series."""
-    number, length = drivers.shape[0], drivers.shape[1]
-    for row in range(length):
-        for variable in range(number + 1):
-            for lane in range(width):
-                series[variable, row, lane] = (
-                    drivers[variable, row, first + lane] if variable < number else response[row, first + lane]
-                )
-            for lane in range(width, LANES):
-                series[variable, row, lane] = 0.0
-        for lane in range(LANES):
-            there[row, lane] = 1.0
+def _average(series: Floats, mean: Floats, there: Floats, count: Floats) -> None:
+    """Fill in means over complete times, at which `there` is 1; at others it is 0, and so the series become."""
+    length = there.shape[0]
     for lane in range(LANES):
         count[lane] = length
-    if not _average(series, length, count, mean):
+    for row in range(length):
+        for lane in range(LANES):
+            there[row, lane] = 1.0
+    if not _means(series, length, count, mean):
         _mask(series, there, count)
-        _average(series, length, count, mean)
+        _means(series, length, count, mean)
 
 
 @compiled
-def _average(series: Floats, length: int, count: Floats, mean: Floats) -> bool:
+def _means(series: Floats, length: int, count: Floats, mean: Floats) -> bool:
     """Fill in the means of all series; return whether all are finite, as they are where nothing is missing."""
     for variable in range(series.shape[0]):
         for lane in range(LANES):
@@ -222,16 +232,14 @@ def _centre(
             slope[lane] = 0.0
         for row in range(times.size):
             for lane in range(LANES):
-                x = (series[variable, row, lane] - mean[variable, lane]) * there[row, lane]
-                series[variable, row, lane] = x
-                slope[lane] += x * apart[row, lane]
+                slope[lane] += (series[variable, row, lane] - mean[variable, lane]) * apart[row, lane]
         for lane in range(LANES):
             slope[lane] = slope[lane] / spread[lane] if detrend else 0.0
             before[variable, lane] = count[lane] * mean[variable, lane] ** 2 + spread[lane] * slope[lane] ** 2
-        if detrend:
-            for row in range(times.size):
-                for lane in range(LANES):
-                    series[variable, row, lane] -= slope[lane] * apart[row, lane]
+        for row in range(times.size):
+            for lane in range(LANES):
+                x = series[variable, row, lane] - mean[variable, lane] - slope[lane] * apart[row, lane]
+                series[variable, row, lane] = x * there[row, lane]
 
 
 @compiled

@@ -102,7 +102,12 @@ class Params(p.Params):
     )
     interval: nonlinear_params.Interval = param("wald", doc=nonlinear_params.INTERVAL_DOC)
     level: float = param(0.95, gt=0, lt=1, doc="Confidence level of the intervals.")
-    starts: int = param(16, ge=0, doc="Number of starting points that are tried besides the given and log-linear ones.")
+    starts: int = param(
+        16,
+        ge=0,
+        doc="Largest number of starting points that are tried besides the given and log-linear ones. The searches end "
+        "early once those that found the best fit are four more than those that ended elsewhere.",
+    )
     seed: int = param(1, ge=0, doc="Seed of the starting points and of the folds.")
     uncertainty: nonlinear_params.Uncertainty = param("vcov", doc=nonlinear_params.UNCERTAINTY_DOC)
     back_transform: regression.BackTransform = param("none", doc=regression.BACK_TRANSFORM_DOC)

@@ -212,13 +212,13 @@ class Separable:
 def _solved(columns: Floats, residual: Floats) -> tuple[Floats, Floats, Floats]:
     """Return an orthonormal basis of columns of length 1 (or 0), their best coefficients, and those of the basis."""
     if columns.shape[1] == 1:
-        target = columns.T @ residual
+        target = np.asarray(columns.T @ residual, dtype=np.float64)
         return columns, -target, target
     q, r, pivot = qr(columns, mode="economic", pivoting=True, check_finite=False)
     diagonal = np.abs(np.diag(r))
     rank = int(np.count_nonzero(diagonal > RANK_TOLERANCE * max(diagonal.max(initial=0.0), 1e-300)))
-    basis = np.asarray(q[:, :rank])
-    target = basis.T @ residual
+    basis: Floats = np.asarray(q[:, :rank])
+    target = np.asarray(basis.T @ residual, dtype=np.float64)
     alpha = np.zeros(columns.shape[1])
     alpha[pivot[:rank]] = -solve_triangular(r[:rank, :rank], target, check_finite=False)
     return basis, alpha, target

@@ -5,6 +5,7 @@ The server is the npm package `yaml-language-server` of Red Hat, which VS Code, 
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -97,7 +98,9 @@ def test_recipes_and_examples_have_no_diagnostics(editor: Editor, path: Path) ->
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("tests/lint/ok/*.yaml")), ids=lambda path: path.stem)
 def test_what_lints_clean_has_no_diagnostics(editor: Editor, path: Path) -> None:
-    assert editor.diagnostics(path.read_bytes().decode("utf-8-sig")) == []
+    text = path.read_bytes().decode("utf-8-sig")
+    text = re.sub(r"\r(?!\n)", "\n", text)  # editors show lone carriage returns as line breaks, and send those
+    assert editor.diagnostics(text) == []
 
 
 @pytest.mark.parametrize(
