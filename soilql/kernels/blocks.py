@@ -42,18 +42,6 @@ def pieces(values: ArrayLike) -> Iterator[tuple[int, Floats]]:
         yield first, buffer
 
 
-def as_block(values: ArrayLike) -> NDArray[np.floating]:
-    """Return values as a contiguous array of float32, if that is what they are, or else of float64.
-
-    Examples
-    --------
-    >>> as_block(np.zeros((2, 3), dtype=np.int16)).dtype
-    dtype('float64')
-    """
-    array = np.asarray(values)
-    return np.ascontiguousarray(array, dtype=np.float32 if array.dtype == np.float32 else np.float64)
-
-
 def as_floats(values: ArrayLike) -> Floats:
     """Return values as a contiguous array of float64.
 

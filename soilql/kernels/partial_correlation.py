@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from soilql.kernels.blocks import PIECE, as_block, as_floats
+from soilql.kernels.blocks import PIECE, as_floats
 from soilql.kernels.compiling import compiled
 from soilql.kernels.lanes import GROUP, LANES, rows_for
 from soilql.kernels.student import two_sided_p_lanes
@@ -83,7 +83,7 @@ def partial_correlations(
     >>> float(found.r[0, 0].round(4)), float(np.corrcoef(y[:, 0], x[0, :, 0])[0, 1].round(4))
     (0.8, 0.8)
     """
-    y, x = as_block(response), as_block(drivers)
+    y, x = np.asarray(response), np.asarray(drivers)
     number, size = x.shape[0], y.shape[1]
     n, status = np.empty(size, np.int32), np.empty(size, np.int8)
     r, p = np.empty((number, size)), np.empty((number, size))
@@ -105,20 +105,14 @@ def _tiles(drivers: NDArray[np.floating], response: NDArray[np.floating]) -> Ite
         width = min(PIECE, size - first)
         if first == 0 or width < PIECE:
             tiles = np.zeros((-(-width // LANES), number + 1, rows_for(length), LANES))
-        _lay(drivers, first, width, tiles, 0)
-        _lay(response[None], first, width, tiles, number)
+        whole = width // LANES
+        for variables, values in ((slice(0, number), drivers), (slice(number, None), response[None])):
+            piece = values[:, :, first : first + width]
+            even = piece[:, :, : whole * LANES].reshape(*piece.shape[:2], whole, LANES)
+            tiles[:whole, variables, :length] = even.transpose(2, 0, 1, 3)
+            if width > whole * LANES:
+                tiles[whole, variables, :length, : width - whole * LANES] = piece[:, :, whole * LANES :]
         yield first, tiles
-
-
-@compiled
-def _lay(values: NDArray[np.floating], first: int, width: int, tiles: Floats, place: int) -> None:
-    """Copy pixels of variables (variables, time, pixels) into tiles; the memory is read in its own order."""
-    for variable in range(values.shape[0]):
-        for row in range(values.shape[1]):
-            for tile in range(tiles.shape[0]):
-                begin = tile * LANES
-                for lane in range(min(LANES, width - begin)):
-                    tiles[tile, place + variable, row, lane] = values[variable, row, first + begin + lane]
 
 
 @compiled
