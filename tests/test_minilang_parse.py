@@ -76,7 +76,10 @@ TWINS = {
         "model m = nonlinear(Rs ~ a*exp(b*T), data = t, params = {a: {unit: g C m-2 yr-1}, b: {}})",
         "models: {m: {kind: nonlinear, formula: Rs ~ a*exp(b*T), data: t, params: {a: {unit: g C m-2 yr-1}, b: {}}}}",
     ),
-    "reference": ("model m = kriging(x, trees = ${inputs.n})", 'models: {m: {kind: kriging, "": x, trees: "${inputs.n}"}}'),
+    "reference": (
+        "model m = kriging(x, trees = ${inputs.n})",
+        'models: {m: {kind: kriging, "": x, trees: "${inputs.n}"}}',
+    ),
     "scalars": (
         "x-a = [1, -2.5, 1e-3, 0x1F, .inf, true, no, None, none, 12:30, null, '1', \"true\", it's]",
         "x-a: [1, -2.5, 1e-3, 0x1F, .inf, true, no, None, none, 12:30, null, '1', \"true\", it's]",

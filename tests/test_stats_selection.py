@@ -68,7 +68,7 @@ def test_a_candidate_worse_than_the_mean_among_others() -> None:
 def test_arguments_without_meaning(
     rmse: list[float], r2: list[float], n: list[int], weights: tuple[float, ...]
 ) -> None:
-    with pytest.raises(SoilqlError, match="SQ81[123]"):
+    with pytest.raises(SoilqlError, match=r"SQ81[123]"):
         phi(rmse, r2, n, weights)
 
 

@@ -319,9 +319,9 @@ def _line(flat: NDArray[np.floating], t: Floats, plain: MannKendallMap, slope: s
 
 
 def _median(values: Floats, n: NDArray[np.integer]) -> Floats:
-    """Return medians of columns, NaN for empty ones, without a warning."""
+    """Return medians of columns, NaN below two values, without a warning."""
     out = np.full(values.shape[1], np.nan)
-    some = n > 0
+    some = n > 1
     out[some] = np.nanmedian(values[:, some], axis=0)
     return out
 
