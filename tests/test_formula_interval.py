@@ -66,8 +66,8 @@ def test_a_point_agrees_with_the_evaluator(tree: Node, x: float, y: float) -> No
     env = {"x": x, "y": y}
     expected = float(np.asarray(evaluate(tree, {name: np.array([value]) for name, value in env.items()})).ravel()[0])
     found = value_at(tree, env)
-    if math.isinf(expected) or math.isinf(found) or max(abs(expected), abs(found)) > 1e100:
-        assume(False)
+    # Beyond a pole inside the expression both have conventions of their own: numpy says 0 % inf is 0.
+    assume(not any(abs(value_at(node, env)) >= 1e100 for node in ast.walk(tree)))
     assert found == pytest.approx(expected, rel=1e-6, abs=1e-9, nan_ok=True)
 
 

@@ -316,6 +316,13 @@ def test_searches_go_on_where_they_end_at_different_places():
     assert fit.estimates == pytest.approx([2.0, 7.0], rel=0.01)
 
 
+def test_agreement_at_a_bound_does_not_end_the_searches():
+    free = fit_nonlinear(ExpPolynomial(T, 1), RS, ["a", "b"], linear=["a"])
+    held = fit_nonlinear(ExpPolynomial(T, 1), RS, ["a", "b"], linear=["a"], bounds={"b": (0.0, 0.04)})
+    assert held.status is FitStatus.AT_BOUND
+    assert (free.n_starts, held.n_starts) == (4, 17)  # the neutral start and 16 from the screen
+
+
 def test_plateau_is_no_agreement():
     # Far from the decay rate the curve is 0 at all times but the first, whatever the rate: no minimum to agree on.
     time = np.linspace(0.0, 10.0, 30)

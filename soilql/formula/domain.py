@@ -117,7 +117,7 @@ def _risks(node: Node) -> Iterator[_Risk]:
 
 
 def risky(root: Node) -> Iterator[tuple[str, Node, Node, Callable[[float], bool]]]:
-    """Yield the operations of an expression that may have no finite value: kind, operation, argument, and which are bad.
+    """Yield the operations that may have no finite value: kind, operation, argument, and which arguments are bad.
 
     What is chosen by `where` is left out, as in `hazards`.
 

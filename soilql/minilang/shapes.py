@@ -63,7 +63,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Shape:
-    """How the parameters of a kind are written; values without names are its required ones, in order, else the first."""
+    """How the parameters of a kind are written; values without names are its required ones, else the first."""
 
     positional: tuple[str, ...]
     slots: Mapping[str, Slot]

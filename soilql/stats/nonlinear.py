@@ -49,7 +49,7 @@ def fit_nonlinear(
     Searches from the user's start, from the log-linear start, and from a seeded screen, takes the best optimum and
     polishes it by Gauss-Newton steps until the relative offset is far below that of R's ``nls``. The searches end
     early once those that found the best optimum are four more than those that ended anywhere else: four in a row for a
-    well-behaved problem, all of them for one in which few starts lead to the best.
+    well-behaved problem, all of them for one in which few starts lead to the best or the best leans on a bound.
 
     Parameters
     ----------
@@ -132,12 +132,17 @@ def _searched(problem: Problem, points: Sequence[Floats]) -> list[Solution]:
 
 
 def _lead(problem: Problem, found: Sequence[Solution]) -> int:
-    """Return how many more of the searches ended at the best point than anywhere else."""
+    """Return how many more of the searches ended at the best point than anywhere else; 0 where it leans on a bound.
+
+    Searches slide along bounds into the same corner from far apart, so that their agreement there says little.
+    """
     best = min(found, key=lambda s: s.rss)
     low = best.rss * (1 + _SAME_RSS) + _floor(problem)
     if 2 * sum(s.rss <= low for s in found) - len(found) < _LEAD:
         return 0
     near = _SAME_POINT * column_units(problem.jacobian(best.theta), best.theta)
+    if np.any((best.theta - problem.lower <= near) | (problem.upper - best.theta <= near)):
+        return 0
     same = sum(s.rss <= low and bool(np.all(np.abs(s.theta - best.theta) <= near)) for s in found)
     return 2 * same - len(found)
 

@@ -90,9 +90,7 @@ def run(params: Params, ctx: Context) -> Table:
     for flux, sums, where in zip(fluxes, results, applied, strict=True):
         notes += [*flux.grid.notes] if flux.place[0] == "models" else []
         notes += tables.notes(flux, regions, sums, where)
-        found = tables.rows(
-            flux, regions, sums, level=params.interval, land_known=params.land_fraction != "none"
-        )
+        found = tables.rows(flux, regions, sums, level=params.interval, land_known=params.land_fraction != "none")
         rows += [{**row, "land_fraction": where} for row in found]
         members += tables.member_rows(flux, regions, sums)
     frame = pd.DataFrame(rows)
