@@ -37,7 +37,7 @@ def world(seed: int = 1, shape: tuple[int, int] = (3, 4), drivers: int = 6) -> t
 def correlate(rs: Grid, climate: Grid, text: str = "", **more: Any) -> Grid:
     drivers = ", ".join(f"climate.{name}" for name in climate.data.data_vars)
     context: dict[str, Any] = {"scratch": Path("/nonexistent")}
-    context |= {key: more.pop(key) for key in ("resources",) if key in more}
+    context |= {key: more.pop(key) for key in ("resources", "scratch") if key in more}
     text = text if "drivers:" in text else f"drivers: [{drivers}]\n{text}"
     inputs = {"rs": rs, "climate": climate, **more}
     found = run_kind("analyses", "partial_correlation", f"of: rs\n{text}", inputs, **context)
@@ -84,7 +84,7 @@ def test_critical_correlations_of_fifteen_years_and_six_drivers(detrend: str, cr
         assert (p[above] < level).all() and (p[below] > level).all()
 
 
-def test_bands_threads_order_and_units_leave_no_trace() -> None:
+def test_bands_threads_order_and_units_leave_no_trace(tmp_path: Path) -> None:
     rs, climate = world(3, (12, 5))
     text = "bands: 30\ndtype: float64"
     whole = correlate(rs, climate, text)
@@ -94,7 +94,9 @@ def test_bands_threads_order_and_units_leave_no_trace() -> None:
         Grid(climate.data.chunk(chunked)),
         text,
         resources=Resources(memory=1 << 14, workers=2),
+        scratch=tmp_path,
     )
+    assert list(tmp_path.glob("*.map")), "maps beyond the budget are kept in files"
     xr.testing.assert_identical(whole.data.compute(), parts.data.compute())
     for name, extra in whole.extras.items():
         pd.testing.assert_frame_equal(extra.frame, parts.extras[name].frame)

@@ -22,8 +22,6 @@ Part = TypeVar("Part")
 _COPIES = 5
 #: Bands no larger than this leave something to do for every thread.
 _MOST_VALUES = 1 << 22
-#: Maps up to this size stay in memory.
-_IN_MEMORY = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,9 @@ def map_series(
         The same for any size of the bands and number of threads, where the function looks at each cell alone.
     """
     shape = int(grid.sizes["lat"]), int(grid.sizes["lon"])
-    arrays = {layer.name: _array(ctx, layer, shape) for layer in layers}
+    # Maps that would take up much of the budget are kept in files.
+    small = 8 * len(layers) * shape[0] * shape[1] <= ctx.resources.memory // 8
+    arrays = {layer.name: _array(ctx, layer, shape, small) for layer in layers}
     bands = list(_bands(ctx, shape, variables))
 
     def work(rows: slice) -> Part:
@@ -129,11 +129,11 @@ def map_series(
     return PixelMaps(arrays, parts)
 
 
-def _array(ctx: Context, layer: Layer, shape: tuple[int, int]) -> np.ndarray[Any, Any]:
+def _array(ctx: Context, layer: Layer, shape: tuple[int, int], small: bool) -> np.ndarray[Any, Any]:
     import numpy as np
 
     dtype = np.dtype(layer.dtype)
-    if shape[0] * shape[1] * dtype.itemsize <= _IN_MEMORY:
+    if small:
         return np.empty(shape, dtype)
     return np.memmap(ctx.scratch / f"{layer.name}.map", dtype, "w+", shape=shape)
 
