@@ -128,6 +128,48 @@ def test_cv10_covers_too_much_or_too_little_since_it_does_not_look_at_the_data()
         assert_binomial(count, 100, 0.95)
 
 
+def warm(t: Any) -> Any:
+    """Return a flux by Eq. 2 of Huang et al. (2020), a*exp(b*T + c*T^2)."""
+    return 160 * np.exp(0.1 * t - 0.001 * t**2)
+
+
+def warm_study(seed: int, uncertainty: str, on: Grid, true: float) -> tuple[bool, float, float]:
+    """Return whether the interval of one study has the true total, and its ends relative to the estimate."""
+    rng = np.random.default_rng([seed, 3])
+    t = rng.uniform(17, 29, 400)
+    seen = Table(pd.DataFrame({"T": t, "Rs": warm(t) + rng.normal(0, 120, 400)}), UNITS)
+    text = f"formula: Rs ~ a*exp(b*T + c*T^2)\ndata: seen\nparams: [a, b, c]\nuncertainty: {uncertainty}\n"
+    model = run_kind("models", "nonlinear", text, {"seen": seen})
+    text = f"models: model\non: planet\nmembers: 200\nseed: {seed}\n"
+    row = run_kind("analyses", "total", text, {"model": model, "planet": on}).frame.iloc[0]
+    lower, upper = row["total_lower"], row["total_upper"]
+    return lower <= true <= upper, lower / row["total"] - 1, upper / row["total"] - 1
+
+
+@pytest.mark.slow
+def test_parameters_far_from_the_data_need_profile_or_bootstrap() -> None:
+    # Where all rows are at 17 to 29 degrees, `a` is the flux at 0 and its standard error a third of it, though the flux
+    # itself is known to half a per cent. A normal `a` beside a normal `b` is no longer a curve near the data: the
+    # product of the two errors, which `vcov` leaves in, pulls members down. Signed roots along the profiles and refits
+    # do not have it.
+    rng = np.random.default_rng(0)
+    lat, lon = np.arange(27.5, -30, -5.0), np.arange(-175.0, 180, 10.0)
+    t = rng.uniform(17, 29, (lat.size, lon.size))
+    maps = {name: (("lat", "lon"), values, {"units": UNITS[name]}) for name, values in (("T", t), ("Rs", warm(t)))}
+    on = Grid(xr.Dataset(maps, coords={"lat": lat, "lon": lon}))
+    true = float(run_kind("analyses", "total", "of: planet.Rs", {"planet": on}).frame["total"].iloc[0])
+    ends = {}
+    for uncertainty, studies in (("profile", 100), ("bootstrap", 100), ("vcov", 20)):
+        found = [warm_study(seed, uncertainty, on, true) for seed in range(studies)]
+        ends[uncertainty] = np.median([one[1:] for one in found], axis=0)
+        if uncertainty != "vcov":
+            assert_binomial(sum(one[0] for one in found), studies, 0.95)
+    for name in ("profile", "bootstrap"):
+        # The delta method: 1.96 standard errors of 120/sqrt(400) with three parameters, of a mean flux of about 1,000.
+        np.testing.assert_allclose(ends[name], [-0.012, 0.012], atol=0.003)
+    assert ends["vcov"][0] < 5 * ends["profile"][0]
+
+
 def series(times: int, count: int, seed: int = 1, slope: float = 0.3) -> tuple[Floats, Floats]:
     """Return times and series of a known slope with independent normal residuals, shape (time, count)."""
     t = np.arange(times, dtype=float)
