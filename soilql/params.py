@@ -19,10 +19,12 @@ class Params:
     """Base of a kind's parameters: a frozen dataclass whose fields are made by :func:`param`.
 
     ``SHORTHAND`` may name the field that a bare scalar or list stands for, so that ``Rs: Rs_annual`` means
-    ``Rs: {from: Rs_annual}``.
+    ``Rs: {from: Rs_annual}``. ``POSITIONAL`` names the fields that the mini-language writes without their names, in
+    order; without it these are the required ones.
     """
 
     SHORTHAND: ClassVar[str | None] = None
+    POSITIONAL: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(frozen=True)

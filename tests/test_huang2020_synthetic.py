@@ -115,7 +115,7 @@ def test_decoys_go_along_with_the_drivers(planet: xr.Dataset) -> None:
     land = planet["MAT"].notnull().to_numpy()
     for one, other in (("T_annual", "T_spring"), ("T_annual", "T_summer"), ("P_annual", "P_summer"), ("EVI", "GPP")):
         both = [planet[name].to_numpy()[:, land].ravel() for name in (one, other)]
-        assert 0.3 < np.corrcoef(both)[0, 1] < 0.99
+        assert 0.25 < np.corrcoef(both)[0, 1] < 0.99
 
 
 @pytest.fixture(scope="module")

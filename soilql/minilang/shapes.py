@@ -63,7 +63,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Shape:
-    """How the parameters of a kind are written; values without names are its required ones, else the first."""
+    """How the parameters of a kind are written; values without names are its required ones, unless it says others."""
 
     positional: tuple[str, ...]
     slots: Mapping[str, Slot]
@@ -82,7 +82,7 @@ def find_shape(section: str, kind: str) -> Shape | None:
     if found is None:
         return None
     declared = fields(found.params_type)
-    positional = tuple(field.key for field in declared if field.required) or tuple(field.key for field in declared[:1])
+    positional = found.params_type.POSITIONAL or tuple(field.key for field in declared if field.required)
     return Shape(positional, {field.key: _slot(field.type) for field in declared})
 
 

@@ -28,6 +28,8 @@ SHOWS_NAMES = ("inputs",)
 class Params(p.Params):
     """What to add up, over which regions, and which part of a cell counts."""
 
+    POSITIONAL = ("of",)
+
     of: list[GridRef] = param(
         [],
         doc="Fluxes in a mass of carbon by area and time. Of a block with `mean`, the mean is added up, each of its "
