@@ -249,7 +249,7 @@ def test_a_second_run_computes_nothing(folder: Path) -> None:
     assert "computed" not in out
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_worker_and_little_memory_give_the_same_numbers(folder: Path, tmp_path: Path) -> None:
     run(RECIPE, tmp_path, "--workers", 1, "--memory", "8MB")
     compared = 0
@@ -345,7 +345,7 @@ def assert_alike(one: Path, other: Path, tolerance: dict[str, float]) -> None:
     np.testing.assert_allclose(found, same, rtol=1e-9)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_rows_in_another_order_change_nothing(unchanged: Path, sites: pd.DataFrame, tmp_path: Path) -> None:
     mixed = sites.sample(frac=1.0, random_state=3)
     assert mixed.index.tolist() != sites.index.tolist()
@@ -355,7 +355,7 @@ def test_rows_in_another_order_change_nothing(unchanged: Path, sites: pd.DataFra
     assert_alike(unchanged, other, {**dict.fromkeys(PLAIN, 1e-7), "rfr": 0.03})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_drivers_in_units_of_another_size_change_nothing(unchanged: Path, sites: pd.DataFrame, tmp_path: Path) -> None:
     other = variant(tmp_path / "run", sites, 1e-8)
     # Trees know features in single precision; a network is trained until its gradient is small, not to the last digit.
