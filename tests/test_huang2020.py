@@ -17,7 +17,7 @@ import xarray as xr
 from scipy import stats
 
 from tests.support import needs_data
-from tests.test_warner2019 import command, table
+from tests.test_warner2019 import command
 
 pytestmark = [pytest.mark.slow, pytest.mark.data, needs_data]
 
@@ -38,6 +38,11 @@ def folder(store: Path) -> Path:
     status, _, err = command("run", str(RECIPE), "--store", str(store), "--out", str(out), "--set", "draws=40")
     assert status == 0, err
     return out
+
+
+def table(folder: Path, block: str, part: str = "", section: str = "analyses") -> Any:
+    """Return a table of a block with all its digits, which CSV files cut."""
+    return pd.read_parquet(folder / section / block / f"{block}{part}.parquet")
 
 
 def test_totals_of_every_year_with_their_interval(folder: Path) -> None:
@@ -62,7 +67,7 @@ def test_maps_are_what_was_added_up(folder: Path) -> None:
 
 
 def test_each_biome_has_its_best_model_or_says_why_not(folder: Path) -> None:
-    candidates = pd.read_csv(folder / "models" / "best" / "best.candidates.csv")
+    candidates = table(folder, "best", ".candidates", "models")
     for zone, rows in candidates.groupby("zone"):
         chosen = rows[rows["chosen"]]
         if (rows["n"] == 0).all():
@@ -74,7 +79,7 @@ def test_each_biome_has_its_best_model_or_says_why_not(folder: Path) -> None:
 
 
 def test_the_path_of_the_selection_is_phi(folder: Path) -> None:
-    path = pd.read_csv(folder / "models" / "mnlr" / "mnlr.path.csv")
+    path = table(folder, "mnlr", ".path", "models")
     for _, rows in path.groupby(["zone", "stage"]):
         scored = rows[np.isfinite(rows["phi"])]
         if scored.empty:
@@ -111,7 +116,7 @@ def test_shares_stand_beside_their_null(folder: Path) -> None:
 
 
 def test_partial_correlations_charge_the_drivers_and_the_trend(folder: Path) -> None:
-    regions: Any = pd.read_csv(folder / "analyses" / "drivers_of_rs" / "drivers_of_rs.regions.csv")
+    regions = table(folder, "drivers_of_rs", ".regions")
     # Fifteen years less two for the correlation, two held fixed and one for the line.
     assert (regions["df"] == 15 - 2 - 2 - 1).all()
     p = 2 * stats.t.sf(np.abs(regions["t"]), regions["df"])
