@@ -251,7 +251,7 @@ def test_a_second_run_computes_nothing(folder: Path) -> None:
 
 @pytest.mark.long
 def test_one_worker_and_little_memory_give_the_same_numbers(folder: Path, tmp_path: Path) -> None:
-    run(RECIPE, tmp_path, "--workers", 1, "--memory", "8MB")
+    run(RECIPE, tmp_path, "--workers", 1, "--memory", "32MB")
     compared = 0
     for path in sorted((folder / "out").rglob("*.csv")):
         other = tmp_path / "out" / path.relative_to(folder / "out")
