@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: to no less.
 PIXELS = 1640
 _SEA = "#eef1f4"
+#: Of a pixel on the shore: red, green, blue and opacity.
+_SHORE = (102, 114, 127, 150)
 
 
 def write_map(grid: Grid, variable: str, path: Path, name: str) -> None:
@@ -121,14 +123,27 @@ def _draw(axes: Axes, image: np.ndarray[Any, Any], frame: Frame, data: xr.DataAr
     mappable = ScalarMappable(norm, colours)
     # Painted here and not by imshow, which would resample the numbers at several times the cost.
     painted = np.asarray(mappable.to_rgba(np.ma.masked_invalid(image), bytes=True))
+    painted[_shore(np.isfinite(image))] = _SHORE
     axes.imshow(painted, extent=extent, interpolation="nearest", zorder=1)
-    valid = np.isfinite(image)
-    if valid.any() and not valid.all():
-        axes.contour(valid[::-1].astype(float), levels=[0.5], extent=extent, colors=MUTED, linewidths=0.25, zorder=2)
     margin = 0.005 * (extent[1] - extent[0])
     axes.set_xlim(extent[0] - margin, extent[1] + margin)
     axes.set_ylim(extent[2] - margin, extent[3] + margin)
     return mappable
+
+
+def _shore(valid: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the pixels without a value that border on one with a value: a line drawn in pixels, whose cost is fixed.
+
+    Contours of a ragged edge take many times the memory of the picture.
+    """
+    import numpy as np
+
+    near = np.zeros_like(valid)
+    near[1:] |= valid[:-1]
+    near[:-1] |= valid[1:]
+    near[:, 1:] |= valid[:, :-1]
+    near[:, :-1] |= valid[:, 1:]
+    return np.asarray(near & ~valid)
 
 
 def _colours(data: xr.DataArray) -> tuple[Any, Any]:
