@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,9 @@ ACROSS = 4
 TALLEST = 40.0
 #: More points than this are shown as hexagons coloured by their number.
 MAX_POINTS = 3000
+#: So many figures are kept until their memory is given back, which takes as long as to draw a part of one.
+_COLLECTED = 8
+_saved = itertools.count(1)
 
 _SUPERSCRIPTS = str.maketrans("-0123456789/.", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᐟ·")
 
@@ -60,6 +65,9 @@ def save(figure: Figure, path: Path) -> None:
     """
     with replacing(path) as partial, refusals(path):
         figure.savefig(partial, format="png", metadata={"Software": None})
+    # The parts of a figure hold on to one another, and to some ten megabytes, until they are collected.
+    if next(_saved) % _COLLECTED == 0:
+        gc.collect()
 
 
 def plain(axes: Axes) -> None:

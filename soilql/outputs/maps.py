@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,20 +92,27 @@ def _sampled(
     """Return the picture's pixels, each with the value of the cell it falls in, top row first."""
     import numpy as np
 
+    cells = _cells(frame, tuple(lat.tolist()), tuple(lon.tolist()))
+    values = data[variable].to_numpy().astype(float).ravel()
+    found: np.ndarray[Any, Any] = np.where(cells >= 0, values[cells], np.nan)
+    return found
+
+
+@lru_cache(maxsize=2)
+def _cells(frame: Frame, lat: tuple[float, ...], lon: tuple[float, ...]) -> np.ndarray[Any, Any]:
+    """Return which cell each pixel of the picture falls in, -1 outside; kept, since maps of a grid come together."""
+    import numpy as np
+
     left, right, bottom, top = frame.limits
     columns = PIXELS
     rows = max(2, round(columns * (top - bottom) / (right - left)))
     x = left + (np.arange(columns) + 0.5) * (right - left) / columns
     y = top - (np.arange(rows) + 0.5) * (top - bottom) / rows
     lats, lons = frame.locate(x[None, :], y[:, None])
-    i = np.searchsorted(-lat, -np.nan_to_num(lats, nan=-999.0), side="right") - 1
-    j = np.searchsorted(lon, np.nan_to_num(lons, nan=-999.0), side="right") - 1
-    inside = (i >= 0) & (i < lat.size - 1) & (j >= 0) & (j < lon.size - 1)
-    values = data[variable].to_numpy().astype(float)
-    found: np.ndarray[Any, Any] = np.where(
-        inside, values[np.clip(i, 0, lat.size - 2), np.clip(j, 0, lon.size - 2)], np.nan
-    )
-    return found
+    i = np.searchsorted(-np.array(lat), -np.nan_to_num(lats, nan=-999.0), side="right") - 1
+    j = np.searchsorted(np.array(lon), np.nan_to_num(lons, nan=-999.0), side="right") - 1
+    inside = (i >= 0) & (i < len(lat) - 1) & (j >= 0) & (j < len(lon) - 1)
+    return np.where(inside, i * (len(lon) - 1) + j, -1).astype(np.int32)
 
 
 def _draw(axes: Axes, image: np.ndarray[Any, Any], frame: Frame, data: xr.DataArray) -> Any:

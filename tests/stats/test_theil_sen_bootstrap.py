@@ -91,6 +91,15 @@ def test_longer_series_are_counted_in_wider_types(n):
     assert np.array(found) == pytest.approx(np.quantile(pairs_by_hand(values, years, 50, 1), [0.025, 0.975]), rel=1e-12)
 
 
+@pytest.mark.parametrize("n", [2, 3, 5, 12, 30])
+@pytest.mark.parametrize("unit", [1.0, -1e-9, 1e12])
+def test_ties_and_few_values_are_no_matter(n, unit):
+    values, years = np.round(np.random.default_rng(n).standard_normal(n)) * unit, 1990.0 + 2 * np.arange(float(n))
+    found = slope_intervals(values, years, replicates=60, seed=n)
+    expected = np.quantile(pairs_by_hand(values, years, 60, n), [0.025, 0.975])
+    assert np.array(found) == pytest.approx(expected, rel=1e-12, abs=1e-14 * abs(unit))
+
+
 def test_interval_of_independent_noise_covers_as_often_as_it_says():
     values = np.random.default_rng(1).standard_normal((15, 600))
     lower, upper = slope_intervals(values, range(15), method="pairs", level=0.9, replicates=400)
