@@ -350,9 +350,7 @@ def test_rows_in_another_order_change_nothing(unchanged: Path, sites: pd.DataFra
     mixed = sites.sample(frac=1.0, random_state=3)
     assert mixed.index.tolist() != sites.index.tolist()
     other = variant(tmp_path / "run", mixed)
-    # A forest draws rows by their position, as scikit-learn's does, and is another forest of the same law: trees of 100
-    # differ by a per cent. The others put rows into an order of their own.
-    assert_alike(unchanged, other, {**dict.fromkeys(PLAIN, 1e-7), "rfr": 0.03})
+    assert_alike(unchanged, other, dict.fromkeys(PLAIN, 1e-7))
 
 
 @pytest.mark.long

@@ -12,7 +12,9 @@ import pytest
 import xarray as xr
 
 from soilql.context import Resources
-from soilql.errors import SoilqlError
+from soilql.errors import SoilqlError, Source
+from soilql.source import parse_yaml
+from soilql.spec import build
 from soilql.values import Grid, Note, State, Table, quantile_name
 from tests.support import run_kind
 
@@ -244,3 +246,28 @@ def test_a_fitted_model_speaks_for_its_fits() -> None:
     model = FittedModel("Rs", None, (), (), (), (), {2: fit})
     assert (model.member_source, model.sd_meaning) == ("single trees", "standard deviation")
     assert FittedModel("Rs", None, (), (), (), (), {}).member_source == "Monte Carlo members"
+
+
+PLANNED = """\
+soilql: 1
+datasets:
+  t: {kind: table, source: t.csv, columns: {Rs: {from: Rs, unit: g C m-2 d-1}, T: T, P: P}}
+  g: {kind: grid, source: g.nc}
+models:
+  curve: {kind: nonlinear, formula: Rs ~ a*exp(b*T), params: [a, b], data: t}
+  staged: {kind: staged_selection, data: t, stages: {warmth: {formula: Rs ~ a*exp(b*X), params: [a, b], variable: X,
+           candidates: [T, P]}}}
+  best: {kind: best_of, models: [staged, curve], scheme: folds}
+  round: {kind: best_of, models: [round], scheme: folds}
+validation: {folds: {kind: kfold, folds: 4}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "unit"), [("curve", "g C m-2 d-1"), ("staged", "g C m-2 d-1"), ("best", "g C m-2 d-1"), ("round", None)]
+)
+def test_the_unit_is_known_before_anything_is_run(model: str, unit: str | None) -> None:
+    text = f"{PLANNED}analyses: {{rs: {{kind: predict, model: {model}, on: g}}}}\n"
+    found = build(parse_yaml(Source("x.yaml", text)), {}).schema("rs")
+    assert found is not None
+    assert found.variables["mean"].unit == unit

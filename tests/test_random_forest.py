@@ -18,10 +18,16 @@ from soilql.values import Fitted, State, Table
 from tests.support import bind_block, run_kind
 
 X, Y = load_diabetes(return_X_y=True)
+# Rows are put in this order before they are drawn, so that the peer, which draws by position, has to have them in it.
+ORDER = np.lexsort([Y, *X.T[::-1]])
+X, Y = X[ORDER], Y[ORDER]
 NAMES = ["age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"]
 FRAME = pd.DataFrame(X, columns=NAMES).assign(Rs=Y)
 COLUMNS = {name: X[:, k] for k, name in enumerate(NAMES)}
 FORMULA = f"formula: Rs ~ {' + '.join(NAMES)}\ndata: t\n"
+
+
+ZONED: dict[str, Any] = {"inputs": {"z": run_kind("zones", "cut", "of: bmi\nbreaks: [0]\nlabels: [low, high]\n")}}
 
 
 def fitted(text: str = "trees: 50\n", frame: pd.DataFrame = FRAME, head: str = FORMULA, **more: Any) -> Any:
@@ -67,6 +73,16 @@ def test_result_does_not_depend_on_workers_or_block() -> None:
     for name, values in first.items():
         np.testing.assert_array_equal(values, second[name])
         np.testing.assert_array_equal(values, np.concatenate([part[name] for part in parts], axis=-1))
+
+
+def test_result_does_not_depend_on_the_order_of_rows() -> None:
+    one, other = fitted("by: z\n", **ZONED), fitted("by: z\n", FRAME.sample(frac=1.0, random_state=2), **ZONED)
+    ask: dict[str, Any] = {"sd": True, "members": 7, "seed": 4}
+    first, second = one.predict(COLUMNS, **ask), other.predict(COLUMNS, **ask)
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, second[name])
+    for found, same in zip(one.summary().frame["importance"], other.summary().frame["importance"], strict=True):
+        assert found == same
 
 
 def test_out_of_bag_scores_are_those_of_sklearn() -> None:

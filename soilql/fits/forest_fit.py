@@ -314,7 +314,7 @@ def fit_forest(params: ForestParams, ctx: Context, interpolation: str | None = N
 
         search = tuned(params, ctx, zone, ordered, attempt)
         chosen = settings if search is None else replace(settings, **search.chosen)
-        grown = _fit_zone(own, chosen, workers, interpolation)
+        grown = _fit_zone(replace(own, data=ordered), chosen, workers, interpolation)
         kept = ordered if params.members_from in ("rows", "tuned") else None
         how, trees = params.members_from, params.member_trees
         return replace(grown, data=kept, search=search, members_from=how, member_trees=trees)

@@ -15,6 +15,21 @@ from numpy.typing import NDArray
 from soilql.kernels.compiling import compiled
 from soilql.kernels.lanes import LANES
 
+_EIGHTH = math.sqrt(2.0) - 1.0
+_OVER = (
+    -8.750608600031904122785e-1,
+    -1.615753718733365076637e1,
+    -7.500855792314704667340e1,
+    -1.228866684490136173410e2,
+    -6.485021904942025371773e1,
+)
+_UNDER = (
+    2.485846490142306297962e1,
+    1.650270098316988542046e2,
+    4.328810604912902668951e2,
+    4.853903996359136964868e2,
+    1.945506571482613964425e2,
+)
 _FAR = 1e-4
 """Below this p the closed form loses digits to cancellation."""
 
@@ -69,17 +84,18 @@ def _closed_form(sine: float, total: float, odd: int) -> float:
 def _angle(sine: float, cosine: float) -> float:
     """Return the angle between 0 and pi/2 that has this sine and cosine, without a branch, so that vectors can be made.
 
-    The angle is halved three times, to at most pi/32, where eight terms of its series reach full precision.
+    An eighth or a quarter of the circle is taken off, and the rest, at most pi/8, found by the quotient of polynomials
+    for the arctangent of Cephes (Moshier 1989, Methods and programs for mathematical functions).
     """
-    swap = sine > cosine
-    x = cosine / sine if swap else sine / cosine
-    x = x / (1.0 + math.sqrt(1.0 + x * x))
-    x = x / (1.0 + math.sqrt(1.0 + x * x))
-    x = x / (1.0 + math.sqrt(1.0 + x * x))
-    y = -x * x
-    series = 1.0 + y * (1 / 3 + y * (1 / 5 + y * (1 / 7 + y * (1 / 9 + y * (1 / 11 + y * (1 / 13 + y / 15))))))
-    angle = 8.0 * x * series
-    return 0.5 * math.pi - angle if swap else angle
+    near, far = sine <= _EIGHTH * cosine, _EIGHTH * sine >= cosine
+    above = sine if near else -cosine if far else sine - cosine
+    below = cosine if near else sine if far else sine + cosine
+    taken = 0.0 if near else 0.5 * math.pi if far else 0.25 * math.pi
+    x = above / below
+    z = x * x
+    over = (((_OVER[0] * z + _OVER[1]) * z + _OVER[2]) * z + _OVER[3]) * z + _OVER[4]
+    under = ((((z + _UNDER[0]) * z + _UNDER[1]) * z + _UNDER[2]) * z + _UNDER[3]) * z + _UNDER[4]
+    return taken + (x + x * z * over / under)
 
 
 @compiled

@@ -11,7 +11,7 @@ from soilql.fits import feature_params, fitted, forest_params
 from soilql.kinds import Block, Scope
 from soilql.values import State, ValueType
 
-VERSION = 2
+VERSION = 3
 PRODUCES = ValueType.MODEL
 
 

@@ -98,15 +98,24 @@ def schema(block: Block, scope: Scope) -> Schema:
     return Schema({name: Variable("number", unit) for name in names})
 
 
-def _response_unit(model: Block | None, scope: Scope) -> str | None:
+def _response_unit(model: Block | None, scope: Scope, above: tuple[str, ...] = ()) -> str | None:
+    """Return the unit of what a model predicts; of a choice among models that of the first whose unit is known."""
     from soilql.expr.ast import Formula, Name
+    from soilql.formula.model import formulas
 
-    root = getattr(getattr(model and model.params, "formula", None), "root", None)
-    if not isinstance(root, Formula) or not isinstance(root.response, Name):
+    if model is None or model.name in above:
         return None
-    training = scope.schema(getattr(model and model.params, "data", ""))
-    variable = None if training is None else training.variables.get(root.response.name)
-    return None if variable is None else variable.unit
+    units = [
+        _response_unit(scope.block(ref.block), scope, (*above, model.name))
+        for ref in getattr(model.params, "models", ())
+    ]
+    for part in formulas({model.name: model}, scope):
+        root = getattr(getattr(part.params, "formula", None), "root", None)
+        if isinstance(root, Formula) and isinstance(root.response, Name):
+            training = scope.schema(getattr(model.params, "data", ""))
+            variable = None if training is None else training.variables.get(root.response.name)
+            units.append(None if variable is None else variable.unit)
+    return next((unit for unit in units if unit is not None), None)
 
 
 def check(block: Block, scope: Scope) -> Iterator[Diagnostic]:
