@@ -120,6 +120,26 @@ models:
     )
 
 
+def test_long_lists_of_values_fill_their_lines_and_others_have_a_line_for_each() -> None:
+    years = ", ".join(map(str, range(1961, 1991)))
+    text = f"""\
+datasets:
+  a:
+    kind: simulate
+    years: [{years}]
+    noted: [{years}]  # since records began
+    mixed: [{{from: a_rather_long_name_of_a_column}}, {{from: another_long_name_of_a_column}}, [1, 2, 3]]
+"""
+    formatted = format_text(text, "yaml")
+    assert tree_of(formatted, "yaml") == tree_of(text, "yaml")
+    assert format_text(formatted, "yaml") == formatted
+    first, second = formatted.splitlines()[3:5]
+    assert first == "    years: [1961, 1962, 1963, 1964, 1965, 1966, 1967, 1968, 1969, 1970, 1971, 1972, 1973, 1974,"
+    assert second == "            1975, 1976, 1977, 1978, 1979, 1980, 1981, 1982, 1983, 1984, 1985, 1986, 1987, 1988,"
+    assert "            1989, 1990]\n    noted:  # since records began\n      - 1961\n" in formatted
+    assert "    mixed:\n      - {from: a_rather_long_name_of_a_column}\n" in formatted
+
+
 def test_the_layout_of_the_mini_language() -> None:
     text = """\
 soilql 1

@@ -88,6 +88,9 @@ class _Writer:
         if isinstance(value, Scalar):
             header, *rest = block_scalar(value, indent + _INDENT)
             return [self._with_comment(f"{key} {header}", place), *rest]
+        if (filled := self._filled(value, place, len(key) + 2)) is not None:
+            first, *rest = filled
+            return [f"{key} [{first}", *rest]
         return [self._with_comment(key, place), *self.value_lines(value, place, indent + _INDENT)]
 
     def value_lines(self, value: Node, place: Path, indent: int) -> list[str]:
@@ -168,6 +171,21 @@ class _Writer:
             return None
         flow = self._flow(value, place)
         return flow if flow is not None and (not items or column + len(flow) <= WIDTH) else None
+
+    def _filled(self, value: Node, place: Path, column: int) -> list[str] | None:
+        """Return a list of numbers and words in brackets on as many lines as it takes; None for any other value."""
+        if not isinstance(value, Sequence) or not value.items or not value.span.text.startswith("["):
+            return None
+        texts = [self._in_flow(item, (*place, i)) for i, item in enumerate(value.items) if isinstance(item, Scalar)]
+        if len(texts) < len(value.items) or place in self._commented or place in self.comments.behind:
+            return None
+        lines = [""]
+        for text, end in zip(map(str, texts), ["," for _ in texts[1:]] + ["]"], strict=True):
+            if lines[-1] and column + len(f"{lines[-1]} {text}{end}") > WIDTH:
+                lines.append("")
+            lines[-1] += f"{' ' * bool(lines[-1])}{text}{end}"
+        pad = " " * column
+        return [lines[0], *(pad + line for line in lines[1:])] if len(lines) > 1 else None
 
     def _on_one_line(self, value: Mapping | Sequence) -> bool:
         """Return whether a mapping or list was written in brackets, or in short in the mini-language."""
