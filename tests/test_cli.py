@@ -358,8 +358,10 @@ def marked(command: str) -> object:
         reason = "installs packages or runs these tests: .ci/run does it in a fresh environment"
         marks.append(pytest.mark.skip(reason=reason))
     elif words[1] == "run":
-        marks.append(pytest.mark.slow)
-        marks += [pytest.mark.data] if any(word.startswith("specs/") for word in words) else []
+        study = any(word.startswith("specs/") for word in words)
+        # The tests of a recipe run it just so.
+        marks.append(pytest.mark.long if study and len(words) == 3 else pytest.mark.slow)
+        marks += [pytest.mark.data] if study else []
     return pytest.param(words, marks=marks, id=" ".join(words))
 
 
