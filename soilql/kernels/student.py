@@ -16,6 +16,7 @@ from soilql.kernels.compiling import compiled
 from soilql.kernels.lanes import LANES
 
 _EIGHTH = math.sqrt(2.0) - 1.0
+"""Tangent of pi/8."""
 _OVER = (
     -8.750608600031904122785e-1,
     -1.615753718733365076637e1,
@@ -30,6 +31,7 @@ _UNDER = (
     4.853903996359136964868e2,
     1.945506571482613964425e2,
 )
+"""Coefficients of Cephes' arctangent, above and below the fraction."""
 _FAR = 1e-4
 """Below this p the closed form loses digits to cancellation."""
 
