@@ -242,6 +242,18 @@ def yearly(values: list[float], members: int = 0) -> Grid:
     return Grid(made)
 
 
+def test_totals_off_the_middle_of_their_members_are_told() -> None:
+    grid = yearly([100.0, 104.0], members=41)
+    assert "SQ677" not in {note.code for note in total(rs=grid).notes}
+    moved = Grid(grid.data.assign(mean=grid.data["mean"] + 18.0), grid.crs)
+    moved.data["mean"].attrs["units"] = FLUX
+    (note,) = (note for note in total(rs=moved).notes if note.code == "SQ677")
+    # Members are 20 below to 20 above: 38 of 41 lie less than 18 above.
+    assert note.message.endswith("share of members below it: global 93%")
+    few = yearly([100.0], members=3)
+    assert "SQ677" not in {note.code for note in total(rs=few).notes}
+
+
 def test_members_by_year_and_the_mean_of_the_years() -> None:
     grid = yearly([100.0, 104.0], members=3)
     found = total("interval: 0.5", rs=grid)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 #: Densities are brought to this unit; a total is then in Pg C yr-1.
 DENSITY = "g C m-2 yr-1"
 TOTAL = "Pg C yr-1"
+#: Shares of members below a total between which it counts as in their middle, and the members that it takes to tell.
+_MIDDLE = (0.2, 0.8)
+_ENOUGH = 40
 
 
 def rows(
@@ -110,6 +113,30 @@ def notes(flux: Flux, regions: Regions, sums: Sequence[Sums], applied: str) -> I
     if (whole.counts.sum() - zoned.counts.sum()) > 0:
         share = outside / float(whole.area()[0, 0]) if whole.area()[0, 0] else 0.0
         yield Note("SQ809", f"`{flux.name}`: {outside / 1e6:.4g} million km2 with a value ({share:.1%}) lie in no zone")
+
+
+def member_notes(frame: pd.DataFrame, members: pd.DataFrame) -> Iterator[Note]:
+    """Yield the fluxes whose totals, in the mean over their times, lie off the middle of their members.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Rows of :func:`rows`.
+    members : pandas.DataFrame
+        Rows of :func:`member_rows`.
+    """
+    keys = ["of", "kind", "region"]
+    totals = frame.groupby(keys, sort=False)["total"].mean().to_dict()
+    draws = members.groupby([*keys, "member"], sort=False)["total"].mean().dropna().reset_index()
+    found: dict[str, list[str]] = {}
+    for key, own in draws.groupby(keys, sort=False)["total"]:
+        flux, _, region = map(str, key)
+        below = float((own < totals[key]).mean())
+        if own.size >= _ENOUGH and not _MIDDLE[0] <= below <= _MIDDLE[1]:
+            found.setdefault(flux, []).append(f"{region} {below:.0%}")
+    for flux, shares in found.items():
+        words = f"`{flux}` lies off the middle of its members, and its interval to one side"
+        yield Note("SQ677", f"{words}; share of members below it: {', '.join(shares)}")
 
 
 def times(labels: pd.Series[Any]) -> pd.Series[Any]:

@@ -18,7 +18,7 @@ from soilql.regional.sums import Flux, Sums, sum_up
 from soilql.regional.tables import DENSITY, TOTAL
 from soilql.values import Grid, Note, Table, ValueType
 
-VERSION = 3
+VERSION = 4
 PRODUCES = ValueType.TABLE
 #: The column `of` names the maps.
 SHOWS_NAMES = ("inputs",)
@@ -99,6 +99,7 @@ def run(params: Params, ctx: Context) -> Table:
     extras = {}
     if members:
         extras["members"] = Table(pd.DataFrame(members), {"total": TOTAL})
+        notes += tables.member_notes(frame, extras["members"].frame)
     if "time" in frame:
         frame["time"] = tables.times(frame["time"])
         extras["period"] = tables.period(frame, extras.get("members"), params.interval)
