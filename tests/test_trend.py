@@ -194,6 +194,14 @@ def test_the_field_test_keeps_fewer_cells_than_single_tests() -> None:
         data["significant"].to_numpy() == 1, field_significance(p.ravel(), 0.05, 0.1).rejected.reshape(p.shape)
     )
     assert 0 < (data["significant"] == 1).sum() < (p < 0.05).sum()
+    single, field = trend(grid(values)), trend(grid(values), "significance: field")
+    assert ((np.abs(single.data["class"]) == 2) == (p < 0.05)).all()
+    # Wilks (2016): the rate of the field is twice the level.
+    assert ((np.abs(field.data["class"]) == 2) == (data["significant"] == 1)).all()
+    assert (np.sign(field.data["class"]) == np.sign(single.data["class"])).all()
+    areas = field.extras["classes"].frame
+    strong = areas["class"].str.startswith("significant")
+    np.testing.assert_allclose(areas["area_Mkm2"][strong], areas["significant_Mkm2"][strong])
 
 
 def test_the_period_cuts_years_and_real_times_count() -> None:

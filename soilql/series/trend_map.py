@@ -37,6 +37,8 @@ def of_grid(ctx: Context) -> Grid:
     made = map_series(ctx, grid.data, series.variables, layers, partial(_band, ctx, cells, series))
     p = made.arrays["p"]
     made.arrays["significant"][...] = rejected(p, params.level, params.fdr)
+    if params.significance == "field":
+        _classify_by_field(grid, made.arrays)
     regions = RegionSeries.of(add_bands(made.parts), maker.regions)
     table, shown = _region_tables(params, ctx, regions, series, unit)
     areas = _class_areas(ctx, cells, grid, made.arrays)
@@ -44,6 +46,17 @@ def of_grid(ctx: Context) -> Grid:
     notes += [*regions.notes(str(params.of)), *_lag_note(params, made.arrays)]
     extras = {"regions": table, "series": shown, "classes": areas}
     return Grid(made.dataset(grid.data, layers), grid.crs, (*grid.notes, *series.notes, *notes), extras)
+
+
+def _classify_by_field(grid: Grid, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Replace the classes by those of cells whose trend is significant in the field, which takes the whole map."""
+    import numpy as np
+
+    from soilql.stats.trend import trend_classes
+
+    for rows in row_bands(grid.data):
+        slope, p, flags = (arrays[name][rows] for name in ("slope", "p", "significant"))
+        arrays["class"][rows] = np.where(np.isfinite(p), trend_classes(slope, p, significant=flags == 1), np.nan)
 
 
 def _layers(params: Any, name: str, unit: str | None, series: Aligned) -> list[Layer]:

@@ -32,7 +32,9 @@ class Params(p.Params):
         "all", doc="Cells whose change is shared out: `all`, or those where the response's trend is significant."
     )
     significance: Literal["p", "field"] = param(
-        "p", doc="What counts as a change: `p` below the level of the trend, or significant in the `field`."
+        "p",
+        doc="What counts as a change: `p`, a significant class of the trend, which goes by p below its level unless it "
+        "says `significance: field` itself; or significant in the `field`.",
     )
     shuffles: int = param(1000, ge=0, doc="Times the flags of land cover are shuffled over the cells of the region.")
     confidence: float = param(0.95, gt=0, lt=1, doc="Probability of the interval of the shuffled shares.")

@@ -28,7 +28,9 @@ class Params(p.Params):
         doc="Trends of the drivers on the same cells; a mapping gives them names: {TEM: tem_trend, SV: sv_trend}."
     )
     significance: Literal["p", "field"] = param(
-        "p", doc="What counts as a change: `p` below the level of the trend, or significant in the `field`."
+        "p",
+        doc="What counts as a change: `p`, a significant class of the trend, which goes by p below its level unless it "
+        "says `significance: field` itself; or significant in the `field`.",
     )
     shuffles: int = param(1000, ge=0, doc="Times the driver's changes are shuffled over the cells of the region.")
     confidence: float = param(0.95, gt=0, lt=1, doc="Probability of the interval of the shuffled shares.")

@@ -39,6 +39,11 @@ class Params(p.Params):
     )
     slope: Literal["theil_sen", "siegel", "ols"] = param("theil_sen", doc="Estimator of the slope, on the real times.")
     level: float = param(0.05, gt=0, lt=1, doc="Level of significance of the classes.")
+    significance: Literal["p", "field"] = param(
+        "p",
+        doc="What makes the trend of a cell significant in the map of classes and their areas: its own p below the "
+        "level, as in most studies, or the false discovery rate of the field.",
+    )
     interval: Literal["none", "sen", "residual", "pairs", "block"] = param(
         "residual",
         doc="Interval of the slopes of regions and tables: Sen's limits, or a bootstrap of residuals, of pairs, or of "
