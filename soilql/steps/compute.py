@@ -294,13 +294,30 @@ def produces(params: Params, scope: Scope) -> ValueType | None:
     return ValueType.TABLE if found == {ValueType.TABLE} else None
 
 
+def _units_known(params: Params, scope: Scope) -> dict[str, str | None]:
+    """Return the unit of each name of the expression, None where it is not known before a run."""
+    from soilql.expr.ast import names
+
+    units: dict[str, str | None] = {}
+    for ref in map(Ref, names(params.expr.root)):
+        known = scope.schema(ref.block)
+        variables = {} if known is None or (known.open and ref.variable is None) else known.variables
+        own = [ref.variable] if ref.variable else [name for name in variables if name != "sd"]
+        variable = variables.get(own[0]) if len(own) == 1 else None
+        units[str(ref)] = None if variable is None else variable.unit
+    return units
+
+
 def schema(block: Block, scope: Scope) -> Schema | None:
     """Variables of the result, where those of the blocks named are known."""
     from soilql.expr.ast import names
 
     params: Params = block.params
     refs = [Ref(name) for name in names(params.expr.root)]
-    unit = str(params.unit) if params.unit else None
+    try:
+        unit = _with_units(params, _units_known(params, scope))[1]
+    except SoilqlError:  # what is wrong is told by `check`, or not wrong once the data are read
+        unit = None if params.unit is None else str(params.unit)
     own = {str(params.name or block.name): Variable("number", unit)}
     kind = produces(params, scope)
     if kind is ValueType.TABLE:
@@ -339,6 +356,11 @@ def check(block: Block, scope: Scope) -> Iterator[Diagnostic]:
         elif kinds[node.name] is ValueType.TABLE and ref.variable is None:
             help = f"write `{ref.block}.column`"
             yield Diagnostic("SQ204", f"`{ref.block}` is a table: name a column", expression.span(node), help=help)
+    try:
+        _with_units(block.params, _units_known(block.params, scope))
+    except SoilqlError as error:
+        # A unit that the spec does not tell may still stand in the file.
+        yield from (found for found in error.diagnostics if found.code != "SQ303")
 
 
 def describe(params: Params) -> str:
