@@ -359,8 +359,8 @@ def marked(command: str) -> object:
         marks.append(pytest.mark.skip(reason=reason))
     elif words[1] == "run":
         study = any(word.startswith("specs/") for word in words)
-        # The tests of a recipe run it just so.
-        marks.append(pytest.mark.long if study and len(words) == 3 else pytest.mark.slow)
+        # The tests of a recipe run it just so, and with every version of its database.
+        marks.append(pytest.mark.long if study else pytest.mark.slow)
         marks += [pytest.mark.data] if study else []
     return pytest.param(words, marks=marks, id=" ".join(words))
 
