@@ -155,7 +155,7 @@ def test_what_an_expression_makes_of_a_prediction(expression: str, expected: lis
 
 
 def test_a_difference_of_maps_that_is_not_added_up_may_use_the_mean() -> None:
-    block = "  error: {kind: compute, expr: rs.mean - drivers.MAT}\n  budget:"
+    block = "  error: {kind: compute, expr: rs.mean - 40 * drivers.MAT}\n  budget:"
     assert codes(("  budget:", block)) == []
 
 
