@@ -14,7 +14,6 @@ from soilql.context import Resources
 from soilql.errors import Diagnostic, SoilqlError
 from soilql.export import Exporter
 from soilql.failures import diagnose
-from soilql.io.caches import limit_caches
 from soilql.outcomes import USABLE, Outcome, Report
 from soilql.outputs.names import file_stem
 from soilql.plan import Node, Plan
@@ -65,7 +64,6 @@ def execute(
     SoilqlError
         The run folder or the store cannot be written to at all (SQ901).
     """
-    limit_caches(resources.memory)
     run = _Run(plan, store, spec, out, resources, progress)
     progress.start(len(plan.nodes))
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soilql.context import Context, Resources
+from soilql.io.caches import limit_caches
 from soilql.params import Ref
 from soilql.plan import Node, Plan
 from soilql.progress import note_line
@@ -91,6 +92,9 @@ class Supply:
             if name not in self._values:
                 if name in self._failed:
                     raise self._failed[name]
+                limit_caches(
+                    self._resources.memory
+                )  # here, since a run that makes and loads nothing needs no libraries
                 self._values[name] = self._load(self._nodes[name])
             return self._values[name]
 
@@ -111,6 +115,7 @@ class Supply:
                 return False
             if node.key in self._store.damages:
                 self._message(f"the stored `{node.name}` is damaged and made anew: {self._store.damages[node.key]}")
+            limit_caches(self._resources.memory)
             with self._store.scratch() as scratch:
                 value = self._run(node, _View(self, {}, node.name), scratch, progress)
                 self._store.put(
