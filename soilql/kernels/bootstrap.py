@@ -105,8 +105,7 @@ def _shared_weights(n: int, replicates: int, seed: int, shared: bool) -> Weights
     weights = np.zeros((n * (n - 1) // 2 + 1, replicates), _sum_type(n))
     if not shared:
         return weights
-    # From here a small start would go in as a signed number, and out of the arithmetic as a float.
-    _draw_weights(np.uint64(stream(np.uint64(seed), np.uint64(n))), n, weights)
+    _draw_weights(np.uint64(seed), np.uint64(n), n, weights)
     # Of many times, hardly a pair is drawn so often that its weight needs more than a byte.
     return weights.astype(np.uint8) if weights.max() < 2**8 else weights
 
@@ -177,7 +176,7 @@ def _pairs_intervals(
         _halves(weights, halves)
     for index in range(here.size):
         if own.size > 0:
-            _draw_weights(stream(seed + np.uint64(1), own[index]), n, weights)
+            _draw_weights(seed + np.uint64(1), own[index], n, weights)
             _halves(weights, halves)
         for place in range(pairs):
             order[place] = keys[index, place] & number
@@ -189,8 +188,9 @@ def _pairs_intervals(
 
 
 @compiled
-def _draw_weights(start: np.uint64, n: int, weights: Weights) -> None:
-    """Draw the samples: the weight of each pair of times in each replicate."""
+def _draw_weights(seed: np.uint64, number: np.uint64, n: int, weights: Weights) -> None:
+    """Draw the samples of a numbered stream: the weight of each pair of times in each replicate."""
+    start = stream(seed, number)
     counts, drawn = np.zeros((n, weights.shape[1]), weights.dtype), np.empty(n, np.int64)
     for r in range(weights.shape[1]):
         alike = True
