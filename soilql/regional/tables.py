@@ -12,6 +12,7 @@ from soilql.regional.sums import Flux, Sums
 from soilql.values import Note, Table
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 #: Densities are brought to this unit; a total is then in Pg C yr-1.
@@ -20,6 +21,8 @@ TOTAL = "Pg C yr-1"
 #: Shares of members below a total between which it counts as in their middle, and the members that it takes to tell.
 _MIDDLE = (0.2, 0.8)
 _ENOUGH = 40
+#: Columns that say what a row is of.
+_KEYS = ["of", "kind", "region"]
 
 
 def rows(
@@ -125,18 +128,28 @@ def member_notes(frame: pd.DataFrame, members: pd.DataFrame) -> Iterator[Note]:
     members : pandas.DataFrame
         Rows of :func:`member_rows`.
     """
-    keys = ["of", "kind", "region"]
-    totals = frame.groupby(keys, sort=False)["total"].mean().to_dict()
-    draws = members.groupby([*keys, "member"], sort=False)["total"].mean().dropna().reset_index()
+    import numpy as np
+
+    totals = frame.groupby(_KEYS, sort=False)["total"].mean().to_dict()
     found: dict[str, list[str]] = {}
-    for key, own in draws.groupby(keys, sort=False)["total"]:
-        flux, _, region = map(str, key)
+    for key, means in _member_means(members).items():
+        own = means[np.isfinite(means)]
+        if own.size < _ENOUGH:
+            continue
         below = float((own < totals[key]).mean())
-        if own.size >= _ENOUGH and not _MIDDLE[0] <= below <= _MIDDLE[1]:
+        if not _MIDDLE[0] <= below <= _MIDDLE[1]:
+            flux, _, region = key
             found.setdefault(flux, []).append(f"{region} {below:.0%}")
     for flux, shares in found.items():
         words = f"`{flux}` lies off the middle of its members, and its interval to one side"
         yield Note("SQ677", f"{words}; share of members below it: {', '.join(shares)}")
+
+
+def _member_means(members: pd.DataFrame) -> dict[tuple[str, str, str], np.ndarray[Any, Any]]:
+    """Return the mean over the times of each member's totals, by flux, kind of region and region."""
+    means = members.groupby([*_KEYS, "member"], sort=False)["total"].mean()
+    groups: Any = means.groupby(level=_KEYS, sort=False)
+    return {key: own.to_numpy() for key, own in groups}
 
 
 def times(labels: pd.Series[Any]) -> pd.Series[Any]:
@@ -153,18 +166,16 @@ def period(frame: pd.DataFrame, members: Table | None, level: float) -> Table:
 
     from soilql.stats.totals import ensemble_interval
 
-    keys = ["of", "kind", "region"]
-    draws = None if members is None or "time" not in members.frame else members.frame.dropna(subset=["time"])
+    draws = {} if members is None else _member_means(members.frame)
     rows = []
-    for key, part in frame[frame["time"].notna()].groupby(keys, sort=False):
-        row = dict(zip(keys, key, strict=True))
+    groups: Any = frame[frame["time"].notna()].groupby(_KEYS, sort=False)
+    for key, part in groups:
+        row = dict(zip(_KEYS, key, strict=True))
         row |= {"first": part["time"].min(), "last": part["time"].max(), "times": int(part["total"].notna().sum())}
         row |= {"mean_total": part["total"].mean(), "lower": float("nan"), "upper": float("nan")}
-        if draws is not None:
-            own = draws[(draws["of"] == key[0]) & (draws["kind"] == key[1]) & (draws["region"] == key[2])]
-            means = own.groupby("member", sort=True)["total"].mean().to_numpy()
-            if means.size > 1:
-                lower, _, upper = ensemble_interval(means, level)
-                row |= {"lower": float(lower), "upper": float(upper)}
+        means = draws.get(key)
+        if means is not None and means.size > 1:
+            lower, _, upper = ensemble_interval(means, level)
+            row |= {"lower": float(lower), "upper": float(upper)}
         rows.append(row)
     return Table(pd.DataFrame(rows), dict.fromkeys(("mean_total", "lower", "upper"), TOTAL))

@@ -50,13 +50,18 @@ def of_grid(ctx: Context) -> Grid:
 
 def _classify_by_field(grid: Grid, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
     """Replace the classes by those of cells whose trend is significant in the field, which takes the whole map."""
+    for rows in row_bands(grid.data):
+        slope, p, flags = (arrays[name][rows] for name in ("slope", "p", "significant"))
+        arrays["class"][rows] = _classes(slope, p, significant=flags == 1)
+
+
+def _classes(slope: np.ndarray[Any, Any], p: np.ndarray[Any, Any], **how: Any) -> np.ndarray[Any, Any]:
+    """Return classes as a map has them: NaN where nothing was tested."""
     import numpy as np
 
     from soilql.stats.trend import trend_classes
 
-    for rows in row_bands(grid.data):
-        slope, p, flags = (arrays[name][rows] for name in ("slope", "p", "significant"))
-        arrays["class"][rows] = np.where(np.isfinite(p), trend_classes(slope, p, significant=flags == 1), np.nan)
+    return np.where(np.isfinite(p), trend_classes(slope, p, **how), np.nan)
 
 
 def _layers(params: Any, name: str, unit: str | None, series: Aligned) -> list[Layer]:
@@ -97,7 +102,7 @@ def _band(
     """Return the maps of a band, and the sums of its regions."""
     import numpy as np
 
-    from soilql.stats.trend import trend_classes, trends
+    from soilql.stats.trend import trends
 
     params = ctx.block.params
     values = columns["values"]
@@ -105,10 +110,9 @@ def _band(
     found = trends(values, series.times, **asked(params, params.interval if params.map_interval else "none"))
     names = ("slope", "change", "relative_change", "p", "z", "tau", "lag1", "lower", "upper")
     made = {name: getattr(found, name) for name in names}
-    classes = trend_classes(found.slope, found.p, params.level)
     known = found.n > 0
     made["n"] = np.where(known, found.n, np.nan)
-    made["class"] = np.where(np.isfinite(found.p), classes, np.nan)
+    made["class"] = _classes(found.slope, found.p, level=params.level)
     # Cells that never have a value, such as the sea, are no failures.
     made["status"] = np.where(known, found.status, np.nan)
     made["significant"] = np.full(values.shape[1:], np.nan)
