@@ -27,7 +27,7 @@ def specs(surface: Surface) -> tuple[str, ...]:
     found = [text for language, text in _FENCED.findall(page) if language == surface]
     if surface == "yaml":
         return (*texts, *found)
-    mini = [path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("**/*.soilql"))]
+    mini = [path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("specs/*.soilql"))]
     return (*_converted(texts), *mini, *found)
 
 
