@@ -132,7 +132,7 @@ def partial(data, k, detrended):
 design = st.tuples(st.integers(10, 80), st.integers(0, 5), st.booleans(), st.integers(0, 2**32 - 1))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(design, st.integers(1, 4), st.integers(2, 4))
 def test_true_correlations_fit(how, r_digits, p_digits):
     n, k, detrended, seed = how
@@ -141,7 +141,7 @@ def test_true_correlations_fit(how, r_digits, p_digits):
     assert one("value,p,n,controls,detrended", row).verdict is Verdict.FITS
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(design, st.booleans())
 def test_a_wrong_p_is_found(how, smaller):
     n, k, detrended, seed = how
@@ -153,7 +153,7 @@ def test_a_wrong_p_is_found(how, smaller):
     assert found.verdict in (Verdict.OTHER, Verdict.MISFIT)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(design)
 def test_a_simple_p_for_a_partial_correlation_is_named(how):
     n, _, _, seed = how
@@ -165,7 +165,7 @@ def test_a_simple_p_for_a_partial_correlation_is_named(how):
     assert n - 2 in found.checks[0].search
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(8, 60), st.integers(1, 4), st.integers(0, 2**32 - 1))
 def test_true_regressions_fit(n, k, seed):
     rng = np.random.default_rng(seed)
@@ -186,7 +186,7 @@ def test_true_regressions_fit(n, k, seed):
     assert one("value,p,df", f"t,{t:.2f},{2 * stats.t.sf(abs(t), nu):.2f},{nu}").verdict is Verdict.FITS
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(4, 25), st.integers(0, 2**32 - 1))
 def test_true_mann_kendall_fits(n, seed):
     tau = stats.kendalltau(np.arange(n), np.random.default_rng(seed).normal(size=n), method="exact")
@@ -377,7 +377,7 @@ def test_files_that_are_not_there(tmp_path):
         audit("id,statistic\n")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(alphabet='ab,;\t"#\n\r0.5<%!~ -+rRtp', max_size=60), st.sampled_from(["x.csv", "x.yaml"]))
 def test_no_text_crashes_the_reader(rest, name):
     header = "id,statistic,value,p,n,parts\n" if name == "x.csv" else ""

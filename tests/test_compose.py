@@ -222,7 +222,7 @@ TREE = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), whole=st.dictionaries(st.sampled_from("pqrstuv"), TREE, max_size=4))
 def test_a_tree_split_between_parent_and_child_is_the_same(tmp_path: Path, data: st.DataObject, whole: Any) -> None:
     def split(node: Any) -> tuple[Any, Any]:
@@ -257,7 +257,7 @@ def test_a_tree_split_between_parent_and_child_is_the_same(tmp_path: Path, data:
     assert tree(spec) == tree(opened(tmp_path, "whole"))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_study_split_between_parent_and_child_has_the_same_keys(tmp_path: Path, data: st.DataObject) -> None:
     root = parse_yaml_text(RECIPE)

@@ -24,7 +24,7 @@ from tests.surface_support import node, roots, scalar, specs
 ROOT = Path(__file__).parent.parent
 SPECS = sorted([*ROOT.glob("specs/*.yaml"), *ROOT.glob("examples/*.yaml")])
 # Specs are large, and a failing one is shrunk for minutes.
-quick = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.explicit, Phase.generate])
+quick = settings(suppress_health_check=[HealthCheck.too_slow], phases=[Phase.explicit, Phase.generate])
 
 
 def check_both(root: Node) -> None:

@@ -45,7 +45,7 @@ def interpreted(program: Program, values: dict[str, float]) -> list[object]:
     return program.run({**DATA, **values}, lambda node: None)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(texts(), min_size=1, max_size=3), st.lists(st.floats(-5, 5), min_size=4, max_size=4))
 def test_same_bits_as_the_interpreter_at_every_run(expressions: list[str], numbers: list[float]) -> None:
     program = Program([parse_expression(text).root for text in expressions])

@@ -82,7 +82,7 @@ def _smooth(below: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.recursive(st.sampled_from(["a", "x", "2", "0.5"]), _smooth, max_leaves=7), st.floats(0.2, 1.5))
 def test_random_expressions_against_central_differences(text: str, a: float) -> None:
     expression = parse_expression(text)

@@ -215,7 +215,7 @@ def test_grids_broadcast_over_a_missing_dimension() -> None:
     np.testing.assert_array_equal(found.compute(), np.ones((5, 4, 3)) - mean)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.sampled_from(
         [

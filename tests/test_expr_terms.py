@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from soilql.errors import SoilqlError
@@ -75,7 +75,6 @@ _SUMS = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(_SUMS, st.sampled_from(["", " + 0", " - 1", " + 1"]))
 def test_terms_as_patsy_expands_them(text: str, intercept: str) -> None:
     patsy = pytest.importorskip("patsy")

@@ -255,7 +255,7 @@ def test_edits_without_end_stop_after_some_rounds() -> None:
     assert len(mend(Source("x.yaml", "a: b\n"), flip, parse_yaml).done) == MAX_ROUNDS
 
 
-@settings(max_examples=60, deadline=8000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(EDITS)
 def test_no_text_is_broken(edits: list[tuple[str, int, int, str]]) -> None:
     source = Source("x.yaml", edited(STUDY.read_text(encoding="utf-8"), edits))

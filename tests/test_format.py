@@ -54,7 +54,7 @@ def with_comments(text: str, surface: Surface, seed: int) -> tuple[str, list[str
 
 
 # Specs are large, and a failing one is shrunk for minutes.
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.explicit, Phase.generate])
+@settings(suppress_health_check=[HealthCheck.too_slow], phases=[Phase.explicit, Phase.generate])
 @given(specs(), st.integers(0, 10**6), st.sampled_from(SURFACES))
 def test_comments_are_kept_and_the_layout_is_stable(root: Node, seed: int, surface: Surface) -> None:
     text = write_yaml(root, Comments()) if surface == "yaml" else write_soilql(root, Comments())

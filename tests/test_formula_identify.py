@@ -133,7 +133,7 @@ def test_whether_the_parameters_set_the_size(text: str, params: str, expected: b
 TERMS = ["a", "b*T", "c*T^2", "a*b", "(a + c)*P", "b*c*x", "a*exp(b*T/10)", "c*P/(P + 500)", "d*log(P)", "d*a*x", "c*d"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(TERMS), min_size=1, max_size=5, unique=True))
 def test_rank_agrees_with_singular_values(terms: list[str]) -> None:
     """An independent route: the array Jacobian at other points, and numpy's singular values."""
@@ -151,7 +151,7 @@ def test_rank_agrees_with_singular_values(terms: list[str]) -> None:
     assert found.rank == int((singular > 1e-9).sum())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.integers(1, 4).flatmap(
         lambda r: st.tuples(

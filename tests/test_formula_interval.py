@@ -44,7 +44,7 @@ ENDS = st.floats(-20, 20).map(lambda x: round(x, 2))
 INTERVALS = st.tuples(ENDS, ENDS).map(lambda ends: Interval(min(ends), max(ends)))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(TREES, INTERVALS, INTERVALS, st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=4, max_size=8))
 def test_values_at_points_lie_inside(tree: Node, x: Interval, y: Interval, shares: list[tuple[float, float]]) -> None:
     box = {"x": x, "y": y}
@@ -60,7 +60,7 @@ def test_values_at_points_lie_inside(tree: Node, x: Interval, y: Interval, share
             assert found.low - slack <= value <= found.high + slack, (ast.to_text(tree), env, found)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(TREES, st.floats(-20, 20), st.floats(-20, 20))
 def test_a_point_agrees_with_the_evaluator(tree: Node, x: float, y: float) -> None:
     env = {"x": x, "y": y}

@@ -205,7 +205,7 @@ FORMULAS = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(list(FORMULAS)),
     st.fixed_dictionaries({name: st.sampled_from(choices) for name, choices in SCALED.items()}),

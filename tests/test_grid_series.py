@@ -248,7 +248,7 @@ def test_blocks_and_workers_do_not_change_a_series(tmp_path: Path, memory: int, 
         np.testing.assert_array_equal(grid.data["x"][::2, 3, [7, 0]].values, cube[1:5][::2, 3][:, [7, 0]])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(order=st.permutations(range(6)), keep=st.sets(st.integers(0, 5), min_size=1))
 def test_the_order_of_files_changes_nothing(
     order: list[int], keep: set[int], tmp_path_factory: pytest.TempPathFactory

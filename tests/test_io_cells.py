@@ -121,7 +121,7 @@ def test_centres_on_whole_degrees(tmp_path: Path) -> None:
     assert [float(grid.data["T"].sel(lat=a, lon=b)) for a, b in ((-90, 0), (0, 10), (90, -10))] == [1, 2, 3]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     cells=st.sets(st.tuples(st.integers(0, 17), st.integers(0, 35)), min_size=1, max_size=40),
     seed=st.integers(0, 999),

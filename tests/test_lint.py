@@ -160,7 +160,7 @@ def edited(text: str, edits: list[tuple[str, int, int, str]]) -> str:
     return text
 
 
-@settings(max_examples=150, deadline=4000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(EDITS)
 def test_no_edit_of_a_study_ends_in_a_traceback(edits: list[tuple[str, int, int, str]]) -> None:
     source = Source("x.yaml", edited(STUDY.read_text(encoding="utf-8"), edits))

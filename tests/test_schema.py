@@ -158,7 +158,7 @@ def mapping(draw: st.DrawFn, cls: type[p.Params]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("section", "name"), KINDS, ids=[name for _, name in KINDS])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_what_the_binder_accepts_is_valid(section: str, name: str, data: st.DataObject) -> None:
     kind = kinds.find(section, name)

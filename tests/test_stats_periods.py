@@ -142,7 +142,7 @@ def test_a_sum_with_gaps_is_scaled_to_the_whole_period() -> None:
     assert float(reduce_series(values, year, Reduction("sum"))) == pytest.approx(730.0, rel=1e-14)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.sampled_from(["mean", "sum", "min", "max", "sd"]), st.integers(1, 11))
 def test_parts_of_a_series_give_the_same_as_the_whole(seed: int, statistic: Any, cut: int) -> None:
     rng = np.random.default_rng(seed)
@@ -201,7 +201,7 @@ def test_words_that_are_no_months(words: list[str], message: str, help: str) -> 
     assert help in caught.value.help
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=11, unique=True), st.sampled_from(["end", "start"]))
 def test_months_of_a_season_rise_and_end_or_begin_in_their_year(months: list[int], year_of: str) -> None:
     found = list(Months(tuple(months)).years(2001, year_of))

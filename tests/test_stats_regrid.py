@@ -150,7 +150,7 @@ def test_edges_that_differ_by_rounding_are_one_edge() -> None:
     assert lat.shares.nnz == 18
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from([1, 2, 2.5, 3, 4, 5, 9, 10, 18]), st.sampled_from([1, 2, 3, 4.5, 5, 10, 30]))
 def test_weights_of_every_cell_sum_to_one(one: float, other: float) -> None:
     for a, b, axis in zip(globe(one), globe(other), ("lat", "lon"), strict=True):

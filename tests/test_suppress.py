@@ -230,7 +230,7 @@ LINES = st.sampled_from(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.lists(LINES, min_size=1, max_size=8))
 def test_comments_are_those_that_pyyaml_leaves_out(lines: list[str]) -> None:
     text = "\n".join(lines) + "\n"

@@ -21,7 +21,7 @@ def drawn(rng: np.random.Generator, kind: str, size: int) -> np.ndarray:
     return np.full(size, -0.1) if kind == "constant" else rng.standard_normal(size)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.integers(1, 120))
 def test_values_of_any_rank(seed, most):
     rng = np.random.default_rng(seed)

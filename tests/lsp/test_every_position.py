@@ -88,7 +88,7 @@ def test_nasty_texts(text: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STUDIES)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_texts_with_a_part_exchanged(name: str, data: st.DataObject) -> None:
     text = STUDIES[name]

@@ -49,7 +49,7 @@ def test_a_broken_statement_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("name", STUDIES)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_text_gives_a_tree_of_its_own_places_or_none(name: str, data: st.DataObject) -> None:
     text = STUDIES[name]

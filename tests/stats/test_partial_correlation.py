@@ -68,7 +68,7 @@ def test_times_count_where_all_are_present():
     np.testing.assert_allclose(found.p[:, 0], alone.p, rtol=1e-10)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.floats(1e-8, 1e8), st.floats(-1e3, 1e3))
 def test_units_leave_no_trace(seed, scale, shift):
     y, x = field(12, 3, 3, seed)

@@ -31,7 +31,6 @@ def assert_same(one: Trends, other: Trends) -> None:
         np.testing.assert_array_equal(column, columns(other)[name], err_msg=name)
 
 
-@settings(deadline=None)
 @given(MAPS)
 def test_every_pixel_is_as_the_series_alone(values):
     years = 2000.0 + np.cumsum(np.arange(values.shape[0]) % 3 + 1)
@@ -53,7 +52,7 @@ def test_every_pixel_is_as_the_series_alone(values):
         assert found.status[pixel] == (2 if test.var_s == 0 else 0)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(MAPS, st.sampled_from(["siegel", "ols"]))
 def test_other_slopes_are_those_of_the_series_alone(values, slope):
     years = 1990.0 + np.arange(values.shape[0])
