@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import math
 import re
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from soilql import params as p
 from soilql.edits import replaced, respelled
 from soilql.errors import Diagnostic, Fix, Severity, SoilqlError, Span, did_you_mean
 from soilql.source import Entry, Mapping, Node, Scalar, Sequence, resolve
+from soilql.type_shapes import is_detail, shape_fits, split_optional
 from soilql.type_words import bounds_text, describe, listed
 
 _NEW_NAME = re.compile(r"[^\W\d]\w*")
@@ -56,7 +57,7 @@ class Binder:
         skipped = set(ignore)
         values: dict[str, Any] = {}
         meant: set[str] = set()
-        fits = whole = True
+        fits, strange = True, False
         for before, entry in zip((None, *node.entries), node, strict=False):
             if self._is_rest(before, entry):
                 continue
@@ -66,31 +67,34 @@ class Binder:
             if field is None:
                 close = self._unknown_key(node, entry, [key for key in by_key if node.get(key) is None])
                 meant |= close
-                whole = False
-                fits = fits and bool(close) and all(_is_detail(by_key[key]) for key in close)
+                strange = True
+                fits = fits and bool(close) and all(is_detail(by_key[key]) for key in close)
                 continue
             value = self._field(field, entry.value)
-            if value is _MISSING:
-                whole = False
-                fits = fits and _is_detail(field)
-            values[field.name] = field.default if value is _MISSING else value
+            fits = fits and (value is not _MISSING or is_detail(field))
+            values[field.name] = value
         missing = [field for field in declared if field.required and field.name not in values]
         self._missing_keys(node, [field for field in missing if field.key not in meant])
-        if missing or not fits:
-            return None
-        given = {field.name: values.get(field.name, field.default) for field in declared}
-        return self._build(cls, node, given, whole)
+        # A key that is misspelt may be any of those that are not given.
+        unknown = {f.name for f in (declared if strange else missing) if f.name not in values}
+        return self._build(cls, node, values, unknown, fits=fits and not missing)
 
-    def _build(self, cls: type[p.Params], node: Node, given: dict[str, Any], whole: bool) -> Any | None:
-        try:
-            return cls(**given)
-        except ValueError as error:  # a Params class may check in __post_init__ what concerns several fields
-            if not whole:
-                return None
-            key = str(error.args[1]) if len(error.args) > 1 else ""
+    def _build(
+        self, cls: type[p.Params], node: Node, values: dict[str, Any], unknown: Iterable[str] = (), *, fits: bool = True
+    ) -> Any | None:
+        """Return the object, or None where it makes no sense; report what of its known values does not fit together."""
+        unfit = {name for name, value in values.items() if value is _MISSING}
+        given = {f.name: f.default for f in p.fields(cls)}
+        given |= {name: value for name, value in values.items() if name not in unfit}
+        said = False
+        for message, key in _problems(cls, given, unfit | set(unknown)):
             inner = node.get(key) if isinstance(node, Mapping) else None
-            self.report("SQ126", str(error.args[0]), inner or node)
+            self.report("SQ126", message, inner or node)
+            said = True
+        if said or not fits:
             return None
+        built = cls(**given)
+        return None if any(built.problems()) else built  # a default may not go with the rest
 
     def _missing_keys(self, node: Mapping, missing: Iterable[p.Field]) -> None:
         for field in missing:
@@ -110,7 +114,7 @@ class Binder:
         return {key for key in known if f"`{key}`" in close}
 
     def _field(self, field: p.Field, node: Node) -> Any:
-        optional, inner = _optional(field.type)
+        optional, inner = split_optional(field.type)
         if _is_empty(node):
             if optional or not field.required:
                 return field.default
@@ -194,7 +198,7 @@ class Binder:
         return True
 
     def _union(self, choices: tuple[Any, ...], node: Node, key: str) -> Any:
-        fitting = [choice for choice in choices if _shape_fits(choice, node)]
+        fitting = [choice for choice in choices if shape_fits(choice, node)]
         if not fitting:
             return self._wrong_shape(node, key, describe(Union[choices]))  # noqa: UP007 - built at run time
         # A number is taken as text only where no number is asked for.
@@ -215,7 +219,7 @@ class Binder:
 
     def _list(self, item: Any, node: Node, key: str) -> Any:
         nodes = node.items if isinstance(node, Sequence) else (node,)
-        if not isinstance(node, Sequence) and not _shape_fits(item, node):
+        if not isinstance(node, Sequence) and not shape_fits(item, node):
             return self._wrong_shape(node, key, f"a list of {describe(item)}")
         values = [self.value(item, inner, key) for inner in nodes]
         return _MISSING if any(value is _MISSING for value in values) else values
@@ -229,7 +233,7 @@ class Binder:
             if entry.name.startswith("x-") or self._is_rest(before, entry):
                 continue
             name = self._scalar(key_type, entry.key, entry.name)
-            optional, inner = _optional(item)
+            optional, inner = split_optional(item)
             empty = _is_empty(entry.value)
             value = None if empty and optional else self.value(inner, entry.value, entry.name)
             fits = fits and name is not _MISSING and value is not _MISSING
@@ -255,8 +259,7 @@ class Binder:
         if short is None:
             return self._wrong_shape(node, key, "a mapping")
         value = self._field(short, node)
-        rest = {f.name: f.default for f in p.fields(cls) if f.name != short.name}
-        built = None if value is _MISSING else self._build(cls, node, {short.name: value, **rest}, whole=True)
+        built = None if value is _MISSING else self._build(cls, node, {short.name: value})
         return _MISSING if built is None else built
 
     def _scalar(self, annotation: Any, node: Node, key: str) -> Any:
@@ -312,14 +315,25 @@ class Binder:
         return _MISSING
 
 
-def _is_detail(field: p.Field) -> bool:
-    """Whether the rest of a block means the same without a parameter: no name or shape of a result hangs on it."""
-    _, inner = _optional(field.type)
-    if field.required:
-        return False
-    if get_origin(inner) is Annotated:
-        return bool(get_args(inner)[1].role == "filter")
-    return inner in (int, float, bool, p.UnitText) or get_origin(inner) is Literal
+class _UnknownError(Exception):
+    """A value was read that is not known."""
+
+
+def _problems(cls: type[p.Params], given: dict[str, Any], unknown: set[str]) -> Iterator[p.Problem]:
+    """Yield the first problem of each key that can be told without the unknown values."""
+
+    def read(built: p.Params, name: str) -> Any:
+        if name in unknown:
+            raise _UnknownError
+        return object.__getattribute__(built, name)
+
+    watched = type(cls.__name__, (cls,), {"__getattribute__": read})
+    told = set()
+    with contextlib.suppress(_UnknownError):
+        for message, key in watched(**given).problems():
+            if key not in told:
+                yield message, key
+            told.add(key)
 
 
 def _is_empty(node: Node) -> bool:
@@ -337,36 +351,6 @@ def _comma_after(node: Scalar) -> Span | None:
     """Return the comma that cut off an unquoted expression inside braces, between its parentheses."""
     cut = node.style == "" and not node.substituted and node.text.count("(") > node.text.count(")")
     return _next_comma(node.span) if cut else None
-
-
-def _optional(annotation: Any) -> tuple[bool, Any]:
-    """Split ``T | None`` into whether None is allowed and T."""
-    if get_origin(annotation) not in (Union, types.UnionType):
-        return False, annotation
-    args = get_args(annotation)
-    rest = tuple(arg for arg in args if arg is not type(None))
-    if len(rest) == len(args):
-        return False, annotation
-    return True, rest[0] if len(rest) == 1 else Union[rest]  # noqa: UP007 - built at run time
-
-
-def _shape_fits(annotation: Any, node: Node) -> bool:
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return isinstance(node, Scalar)
-    if origin is list:
-        return isinstance(node, Sequence) or _shape_fits(get_args(annotation)[0], node)
-    if origin is dict:
-        return isinstance(node, Mapping)
-    if origin in (Union, types.UnionType):
-        return any(_shape_fits(choice, node) for choice in get_args(annotation))
-    if isinstance(annotation, type) and issubclass(annotation, p.Params):
-        return isinstance(node, Mapping) or (annotation.SHORTHAND is not None and not isinstance(node, Mapping))
-    if annotation in (int, float) and isinstance(node, Scalar):
-        return isinstance(node.value, int | float) and not isinstance(node.value, bool)
-    if annotation is bool and isinstance(node, Scalar):
-        return isinstance(node.value, bool)
-    return isinstance(node, Scalar)
 
 
 def _plain(annotation: Any, node: Scalar) -> str:
@@ -391,33 +375,3 @@ def _found(node: Node) -> str:
         float: "is a number",
     }
     return names[type(node.value)]
-
-
-def canonical(value: Any) -> Any:
-    """Return a bound value as plain JSON that says what it means and nothing of how it was written.
-
-    Expressions become their normal text, parameters with ``in_key=False`` and the paths of data sources are left out
-    (the sha256 of the files stands for them).
-    """
-    if isinstance(value, p.Params):
-        kept = {f.key: canonical(getattr(value, f.name)) for f in p.fields(type(value)) if f.in_key}
-        return {key: item for key, item in kept.items() if item is not _MISSING}
-    if isinstance(value, p.DataSource):
-        return _MISSING
-    if isinstance(value, list | tuple):
-        items = [canonical(item) for item in value]
-        return _MISSING if items and all(item is _MISSING for item in items) else items
-    if isinstance(value, dict):
-        named = {str(key): canonical(item) for key, item in value.items()}
-        # A column may be made from the one above it: what is more than a label is made in the order in which it stands.
-        labels = all(isinstance(item, str | bool | int | float) for item in value.values())
-        return named if labels else [[key, item] for key, item in named.items()]
-    if isinstance(value, str):
-        return str(value)
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if dataclasses.is_dataclass(value) and hasattr(value, "root"):
-        from soilql.expr.ast import to_text
-
-        return to_text(value.root)
-    raise TypeError(f"no canonical form of {type(value).__name__}")

@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 from soilql.bind import Binder
 from soilql.edits import respelled
 from soilql.errors import Diagnostic, Severity, SoilqlError, Source, Span, did_you_mean
-from soilql.params import Params, param
+from soilql.params import Params, Problem, param
 from soilql.source import Entry, Mapping, Node, Scalar, Sequence, parse_yaml, plain, resolve
 
 _REFERENCE = re.compile(r"\$\{\s*inputs\.(?P<name>[^\s{}]*)\s*\}")
@@ -61,12 +61,12 @@ class Input(Params):
     max: float | None = param(None, doc="largest number allowed, for each item of a list and both ends of a range")
     doc: str = param("", doc="what the input is for")
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"`min` {self.min:g} is above `max` {self.max:g}", "min")
+            yield f"`min` {self.min:g} is above `max` {self.max:g}", "min"
         for key in ("min", "max"):
             if getattr(self, key) is not None and self.kind in ("text", "boolean", "mapping", "reference"):
-                raise ValueError(f"`{key}` is for numbers, and the input is {_WORDS.get(self.kind, self.kind)}", key)
+                yield f"`{key}` is for numbers, and the input is {_WORDS.get(self.kind, self.kind)}", key
 
     @property
     def kind(self) -> Type:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, get_type_hints
@@ -15,6 +16,10 @@ else:
     Expression = Any  # keeps lark out of programs that only look at parameters
 
 
+#: What is wrong with a block, and its key.
+Problem: TypeAlias = tuple[str, str]
+
+
 class Params:
     """Base of a kind's parameters: a frozen dataclass whose fields are made by :func:`param`.
 
@@ -25,6 +30,14 @@ class Params:
 
     SHORTHAND: ClassVar[str | None] = None
     POSITIONAL: ClassVar[tuple[str, ...]] = ()
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what does not fit together, each with the key that is to blame, or an empty one.
+
+        Said are those that stand first, one for each key. Where a parameter does not fit by itself, what is asked
+        before it is read counts all the same.
+        """
+        yield from ()
 
 
 @dataclass(frozen=True)

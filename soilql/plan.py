@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from soilql import registry
-from soilql.bind import canonical
+from soilql.canonical import canonical
 from soilql.errors import Diagnostic, SoilqlError, Span, did_you_mean
 from soilql.fingerprint import canonical_json, content_sha256, text_sha256
 from soilql.inputs import origin

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pytest
 
-from soilql.bind import Binder, canonical
+from soilql.bind import Binder
+from soilql.canonical import canonical
 from soilql.errors import Source
-from soilql.params import DataRef, DataSource, Expr, Filter, NewName, Params, TableRef, UnitText, param
+from soilql.params import DataRef, DataSource, Expr, Filter, NewName, Params, Problem, TableRef, UnitText, param
 from soilql.source import Mapping, parse_yaml
 from soilql.type_words import describe
 
@@ -149,6 +151,51 @@ def test_all_mistakes_of_a_block_are_found_in_one_pass() -> None:
         "SQ110",
         "SQ122",
     ]
+
+
+@dataclass(frozen=True)
+class Together(Params):
+    """Parameters that must go together."""
+
+    low: float = param(doc="low")
+    high: float = param(doc="high")
+    names: list[str] = param([], doc="names")
+    most: int = param(2, doc="most", ge=1)
+
+    def problems(self) -> Iterator[Problem]:
+        if len(set(self.names)) < len(self.names):
+            yield "a name stands twice", "names"
+        if not self.low < self.high:
+            yield "`low` is not below `high`", "low"
+        if len(self.names) > self.most:
+            yield "too many names", "names"
+            yield "more names than `most`", ""
+
+
+@pytest.mark.parametrize(
+    ("text", "findings"),
+    [
+        ("low: 1\nhigh: 2\n", []),
+        ("low: 2\nhigh: 1\nnames: [a, a, b]\n", ["3:8: SQ126 a name stands", "1:6: SQ126 `low`", "1:1: SQ126 more"]),
+        ("low: 2\nhigh: x\nnames: [a, a]\n", ["2:7: SQ122 `high` must", "3:8: SQ126 a name stands"]),
+        ("low: 2\nhigh: 1\nwrong: 1\n", ["3:1: SQ120 unknown key"]),
+        ("low: 2\nhigh: 1\nnames: []\nwrong: 1\n", ["4:1: SQ120 unknown key", "1:6: SQ126 `low`"]),
+        ("low: 2\nnames: [a, a]\n", ["1:1: SQ121 missing key `high`", "2:8: SQ126 a name stands"]),
+        ("low: 2\nhigh: 1\nnames: [a, b, c]\nmost: 0\n", ["4:7: SQ123 `most`", "1:6: SQ126 `low`"]),
+        ("low: 1\nhigh: 2\nnames: [a, b, c]\nmost: 0\n", ["4:7: SQ123 `most`"]),
+    ],
+    ids=["fits", "each_key_once", "wrong_value", "any_key_may_be_meant", "strange_key", "missing", "order", "default"],
+)
+def test_what_does_not_go_together_is_said_beside_the_rest(text: str, findings: list[str]) -> None:
+    tree = parse_yaml(Source("x.yaml", text))
+    assert isinstance(tree.root, Mapping)
+    binder = Binder()
+    built = binder.params(Together, tree.root)
+    found = [f"{d.span}: {d.code} {d.message}" for d in binder.diagnostics]
+    assert [one.startswith(f"x.yaml:{start}") for one, start in zip(found, findings, strict=True)] == [True] * len(
+        found
+    )
+    assert (built is None) == bool(findings)
 
 
 def test_a_misspelt_key_that_is_needed_is_not_missing_too() -> None:

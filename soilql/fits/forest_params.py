@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from soilql.fits.feature_params import FeatureParams
-from soilql.params import param
+from soilql.params import Problem, param
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +47,11 @@ class ForestParams(FeatureParams):
         "the spread of members.",
     )
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if isinstance(self.max_features, float) and self.max_features > 1:
-            raise ValueError("`max_features` as a share is at most 1", "max_features")
+            yield "`max_features` as a share is at most 1", "max_features"
         if self.members_from == "tuned" and self.tune is None:
-            raise ValueError("`members_from: tuned` draws among the candidates of `tune`, of which there are none",
-                             "members_from")  # fmt: skip
+            yield "`members_from: tuned` draws among the candidates of `tune`, of which there are none", "members_from"
 
     @property
     def needed(self) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from soilql.fits.feature_params import FeatureParams
-from soilql.params import param
+from soilql.params import Problem, param
 
 #: Rows without which a learner is not fitted, unless the block says otherwise.
 FEWEST = 10
@@ -25,10 +26,9 @@ class LearnerParams(FeatureParams):
         "candidates of `tune`, drawn at random, to all rows.",
     )
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if self.members_from == "tuned" and self.tune is None:
-            raise ValueError("`members_from: tuned` draws among the candidates of `tune`, of which there are none",
-                             "members_from")  # fmt: skip
+            yield "`members_from: tuned` draws among the candidates of `tune`, of which there are none", "members_from"
 
     @property
     def needed(self) -> int:

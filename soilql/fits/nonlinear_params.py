@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from soilql import params as p
 from soilql.errors import Diagnostic, SoilqlError
 from soilql.kinds import Block
-from soilql.params import Formula, NewName, TableRef, UnitText, ZonesRef, param
+from soilql.params import Formula, NewName, Problem, TableRef, UnitText, ZonesRef, param
 
 if TYPE_CHECKING:
     from soilql.expr.parse import Expression
@@ -47,13 +47,13 @@ class Parameter(p.Params):
         None, doc="True value, where the data are simulated: the summary shows it beside the estimate."
     )
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if self.bounds is None:
             return
         if len(self.bounds) != 2 or not self.bounds[0] < self.bounds[1]:
-            raise ValueError("`bounds` are two numbers, the first below the second", "bounds")
-        if self.start is not None and not self.bounds[0] <= self.start <= self.bounds[1]:
-            raise ValueError(f"the start {self.start:g} lies outside its bounds", "start")
+            yield "`bounds` are two numbers, the first below the second", "bounds"
+        elif self.start is not None and not self.bounds[0] <= self.start <= self.bounds[1]:
+            yield f"the start {self.start:g} lies outside its bounds", "start"
 
 
 #: The field `params`: names alone, or with what is known of each.
@@ -95,24 +95,18 @@ def with_columns(formula: Expression, columns: Mapping[str, str]) -> Expression:
     return replace(formula, root=ast.fold(formula.root, visit))
 
 
-def check_declared(declared: Iterable[str], constants: Iterable[str]) -> None:
-    """Raise where parameters and constants contradict one another; for ``__post_init__``.
-
-    Raises
-    ------
-    ValueError
-        With the key that is to blame.
-    """
+def problems(declared: Iterable[str], constants: Iterable[str]) -> Iterator[Problem]:
+    """Yield where parameters and constants contradict one another."""
     names, fixed = list(declared), set(constants)
     if not names:
-        raise ValueError("`params` is empty: a model without parameters is no model", "params")
+        yield "`params` is empty: a model without parameters is no model", "params"
     if len(set(names)) < len(names):
-        raise ValueError("`params` names a parameter twice", "params")
+        yield "`params` names a parameter twice", "params"
     if len(names) > _MOST:
-        raise ValueError(f"`params` has {len(names)} parameters; a fit takes at most {_MOST}", "params")
+        yield f"`params` has {len(names)} parameters; a fit takes at most {_MOST}", "params"
     both = [name for name in names if name in fixed]
     if both:
-        raise ValueError(f"`{both[0]}` is both a parameter and a constant", "constants")
+        yield f"`{both[0]}` is both a parameter and a constant", "constants"
 
 
 def drivers(formula: Expression, others: Iterable[str]) -> tuple[str, ...]:

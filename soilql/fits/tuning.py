@@ -13,7 +13,7 @@ from soilql.bind import Binder
 from soilql.edits import respelled
 from soilql.errors import Diagnostic, did_you_mean
 from soilql.kinds import Block
-from soilql.params import ColumnName, NewName, param
+from soilql.params import ColumnName, NewName, Problem, param
 from soilql.source import Mapping as MappingNode
 from soilql.source import Scalar
 from soilql.source import Sequence as SequenceNode
@@ -35,11 +35,11 @@ class Range(p.Params):
     log: bool = param(False, doc="Whether equal ratios rather than equal differences are as likely or as far apart.")
     steps: int | None = param(None, ge=2, le=1000, doc="Number of values, both ends included; a grid needs it.")
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if not self.low < self.high:
-            raise ValueError("`low` is not below `high`", "low")
+            yield "`low` is not below `high`", "low"
         if self.log and self.low <= 0:
-            raise ValueError("on a log scale both ends are above 0", "low")
+            yield "on a log scale both ends are above 0", "low"
 
     def at(self, share: float) -> float:
         """Return the value at a share of the way from the low to the high end.
@@ -86,11 +86,11 @@ class Tune(p.Params):
     )
     seed: int = param(1, ge=0, doc="Seed of the folds and of a random search.")
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if not self.over:
-            raise ValueError("`over` names no parameter to search", "over")
+            yield "`over` names no parameter to search", "over"
         if self.then == self.metric:
-            raise ValueError(f"`then` is `{self.then}` as well, which decides nothing", "then")
+            yield f"`then` is `{self.then}` as well, which decides nothing", "then"
 
     @property
     def second(self) -> Metric:
@@ -202,11 +202,9 @@ def check(block: Block, tunable: Sequence[str]) -> Iterator[Diagnostic]:
 def _impossible(block: Block, found: Sequence[Axis], tune: Tune) -> Iterator[Diagnostic]:
     """Say which combination of a grid the block itself could not have."""
     for one in islice(candidates(found, tune), 1000):
-        try:
-            replace(block.params, **one)
-        except ValueError as error:
+        for problem, _ in replace(block.params, **one).problems():
             words = ", ".join(f"{name}: {value}" for name, value in one.items())
-            message = f"the combination {{{words}}} cannot be: {error.args[0]}"
+            message = f"the combination {{{words}}} cannot be: {problem}"
             yield Diagnostic("SQ126", message, block.span("tune", "over"))
             return
 

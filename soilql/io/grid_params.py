@@ -5,12 +5,12 @@ Needs no numpy, as the linter reads it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from soilql.io import dates
-from soilql.params import ColumnName, Expr, NewName, Params, UnitText, param
+from soilql.params import ColumnName, Expr, NewName, Params, Problem, UnitText, param
 
 Step = Literal["year", "month", "16-day", "8-day", "day"]
 _MOST_BITS = 31
@@ -28,12 +28,13 @@ class Keep(Params):
         le=31,
     )
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if self.bits is not None and (len(self.bits) not in (1, 2) or self.bits[0] > self.bits[-1]):
-            raise ValueError("`bits` are the first and the last bit of the field, such as [0, 1], or one bit", "bits")
+            yield "`bits` are the first and the last bit of the field, such as [0, 1], or one bit", "bits"
+            return
         worst = max(self.values, default=0)
         if self.bits is not None and worst >= 1 << (self.bits[-1] - self.bits[0] + 1):
-            raise ValueError(f"{self.bits[-1] - self.bits[0] + 1} bits cannot hold {worst}", "values")
+            yield f"{self.bits[-1] - self.bits[0] + 1} bits cannot hold {worst}", "values"
 
     @property
     def field(self) -> tuple[int, int]:
@@ -71,9 +72,9 @@ class GridVariable(Params):
     )
     categorical: bool | None = param(None, doc="whether the numbers stand for classes")
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if self.valid is not None and (len(self.valid) != 2 or self.valid[0] > self.valid[1]):
-            raise ValueError("`valid` is the least and the greatest value, such as [0, 30000]", "valid")
+            yield "`valid` is the least and the greatest value, such as [0, 30000]", "valid"
 
 
 @dataclass(frozen=True)
@@ -113,21 +114,21 @@ class Times(Params):
     start: str | None = param(None, doc="year, month or day on which the first step begins; needs `step`")
     step: Step | None = param(None, doc="length of a step; composites begin anew on 1 January; default: found out")
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         said = [key for key in ("pattern", "values", "years", "start") if getattr(self, key) is not None]
         if len(said) > 1:
-            raise ValueError(f"`{said[0]}` and `{said[1]}` both say the times: give one of them", said[1])
+            yield f"`{said[0]}` and `{said[1]}` both say the times: give one of them", said[1]
         if self.from_ == "name" and self.pattern is None:
-            raise ValueError('`from: name` needs a `pattern`, such as "A%Y%j"', "from")
+            yield '`from: name` needs a `pattern`, such as "A%Y%j"', "from"
         if self.from_ == "file" and said:
-            raise ValueError(f"`from: file` and `{said[0]}` both say the times: give one of them", "from")
+            yield f"`from: file` and `{said[0]}` both say the times: give one of them", "from"
         if self.start is not None and self.step is None:
-            raise ValueError("`start` needs `step`, such as month", "start")
+            yield "`start` needs `step`, such as month", "start"
         for key in ("pattern", "values", "years", "start"):
-            _check(self, key)
+            yield from _unreadable(self, key)
 
 
-def _check(times: Times, key: str) -> None:
+def _unreadable(times: Times, key: str) -> Iterator[Problem]:
     value = getattr(times, key)
     readers: dict[str, Callable[[str], object]] = {"pattern": dates.compile_pattern, "years": dates.parse_years}
     read = readers.get(key, dates.parse_date)
@@ -135,7 +136,7 @@ def _check(times: Times, key: str) -> None:
         try:
             read(item)
         except ValueError as error:
-            raise ValueError(str(error), key) from None
+            yield str(error), key
 
 
 @dataclass(frozen=True)
@@ -163,13 +164,14 @@ class Long(Params):
         NewName("time"), doc="new column of times: years, or dates; beside it `year` and `month` where there are none"
     )
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         try:
             pattern = dates.compile_pattern(self.columns)
         except ValueError as error:
-            raise ValueError(str(error), "columns") from None
+            yield str(error), "columns"
+            return
         if "name" in pattern.expression.groupindex and self.to is not None:
-            raise ValueError("the pattern tells the names of the new columns by {name}: leave `to` out", "to")
+            yield "the pattern tells the names of the new columns by {name}: leave `to` out", "to"
 
     @property
     def names_itself(self) -> bool:
@@ -197,15 +199,13 @@ class Cells(Params):
     sheet: str | int | None = param(None, doc="sheet of a workbook, by name or position from 1; default: the first")
     missing: list[str] | None = param(None, doc="values that mean missing; default [NA, NaN, nan]")
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if (self.key is None) == (self.lat is None and self.lon is None):
-            raise ValueError("say where the cells are: `lat` and `lon`, or `key` for both in one column", "lat")
+            yield "say where the cells are: `lat` and `lon`, or `key` for both in one column", "lat"
         if self.key is None and (self.lat is None or self.lon is None):
-            raise ValueError("`lat` and `lon` go together", "lat")
+            yield "`lat` and `lon` go together", "lat"
         if self.time is not None and self.long is not None:
-            raise ValueError(
-                "the times stand in a column (`time`) or in names of columns (`long`), not in both", "time"
-            )
+            yield "the times stand in a column (`time`) or in names of columns (`long`), not in both", "time"
 
 
 def parse_period(period: list[str]) -> tuple[str, str]:

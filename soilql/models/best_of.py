@@ -12,7 +12,7 @@ from soilql.errors import Diagnostic, Severity, SoilqlError, did_you_mean
 from soilql.fits.fitted import FALLBACK, WHOLE
 from soilql.gridding import table_columns
 from soilql.kinds import Block, Scope
-from soilql.params import ModelRef, SchemeRef, ZonesRef, param
+from soilql.params import ModelRef, Problem, SchemeRef, ZonesRef, param
 from soilql.values import Fitted, Note, State, Table, ValueType, Zones
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ class Params(p.Params):
         "the best over all rows held out.",
     )
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if len(set(self.models)) < max(2, len(self.models)):
-            raise ValueError("`models` names two or more different models", "models")
+            yield "`models` names two or more different models", "models"
 
 
 def run(params: Params, ctx: Context) -> BestOf:

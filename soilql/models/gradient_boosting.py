@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -10,7 +10,7 @@ from soilql.context import Context
 from soilql.errors import Diagnostic
 from soilql.fits import feature_params, fitted, learner_params
 from soilql.kinds import Block, Scope
-from soilql.params import param
+from soilql.params import Problem, param
 from soilql.values import State, ValueType
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ class Params(learner_params.LearnerParams):
         doc="Quantile levels that are boosted beside the mean, each by its own loss; no others can be asked.",
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def problems(self) -> Iterator[Problem]:
+        yield from super().problems()
         if isinstance(self.max_features, float) and self.max_features > 1:
-            raise ValueError("`max_features` as a share is at most 1", "max_features")
+            yield "`max_features` as a share is at most 1", "max_features"
         if len(set(self.quantiles)) < len(self.quantiles):
-            raise ValueError("`quantiles` lists a level twice", "quantiles")
+            yield "`quantiles` lists a level twice", "quantiles"
 
 
 def run(params: Params, ctx: Context) -> fitted.FittedModel:

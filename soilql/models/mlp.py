@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -10,13 +10,13 @@ from soilql.context import Context
 from soilql.errors import Diagnostic
 from soilql.fits import feature_params, fitted, learner_params
 from soilql.kinds import Block, Scope
-from soilql.params import param
+from soilql.params import Problem, param
 from soilql.values import State, ValueType
 
 if TYPE_CHECKING:
     from soilql.fits.learner_fit import Learner
 
-VERSION = 1
+VERSION = 2
 PRODUCES = ValueType.MODEL
 
 
@@ -66,10 +66,10 @@ class Params(learner_params.LearnerParams):
         "stay 0 and 1. The response always is. Both are learnt from the training rows alone.",
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def problems(self) -> Iterator[Problem]:
+        yield from super().problems()
         if self.hidden == []:
-            raise ValueError("`hidden` lists no layer", "hidden")
+            yield "`hidden` lists no layer", "hidden"
 
 
 def run(params: Params, ctx: Context) -> fitted.FittedModel:

@@ -11,7 +11,7 @@ from soilql.edits import one_letter_off
 from soilql.errors import Diagnostic, SoilqlError
 from soilql.fits import fitted, fitting, nonlinear_params, regression, training
 from soilql.kinds import Block, Scope
-from soilql.params import Formula, NewName, TableRef, ZonesRef, param
+from soilql.params import Formula, NewName, Problem, TableRef, ZonesRef, param
 from soilql.source import Mapping as MappingNode
 from soilql.source import Scalar
 from soilql.values import State, ValueType
@@ -48,8 +48,8 @@ class Params(p.Params):
     uncertainty: nonlinear_params.Uncertainty = param("vcov", doc=nonlinear_params.UNCERTAINTY_DOC)
     back_transform: regression.BackTransform = param("none", doc=regression.BACK_TRANSFORM_DOC)
 
-    def __post_init__(self) -> None:
-        nonlinear_params.check_declared(self.params, self.constants)
+    def problems(self) -> Iterator[Problem]:
+        yield from nonlinear_params.problems(self.params, self.constants)
 
     @property
     def known(self) -> dict[str, nonlinear_params.Parameter]:

@@ -11,7 +11,7 @@ from soilql.context import Context
 from soilql.errors import Diagnostic, SoilqlError, did_you_mean
 from soilql.fits import fitted, fitting, nonlinear_params, regression, zoning
 from soilql.kinds import Block, Scope
-from soilql.params import ColumnName, Formula, NewName, TableRef, ZonesRef, param
+from soilql.params import ColumnName, Formula, NewName, Problem, TableRef, ZonesRef, param
 from soilql.source import Mapping as MappingNode
 from soilql.values import State, ValueType
 
@@ -41,14 +41,14 @@ class Stage(p.Params):
         False, doc="Whether parameters that an earlier stage has keep their estimates, instead of being fitted anew."
     )
 
-    def __post_init__(self) -> None:
-        nonlinear_params.check_declared(self.params, self.constants)
+    def problems(self) -> Iterator[Problem]:
+        yield from nonlinear_params.problems(self.params, self.constants)
         if self.variable in (*self.params, *self.constants):
-            raise ValueError(f"`{self.variable}` is the variable and a parameter or constant", "variable")
+            yield f"`{self.variable}` is the variable and a parameter or constant", "variable"
         if not self.candidates:
-            raise ValueError("`candidates` is empty", "candidates")
+            yield "`candidates` is empty", "candidates"
         if len(set(self.candidates)) < len(self.candidates):
-            raise ValueError("`candidates` names a column twice", "candidates")
+            yield "`candidates` names a column twice", "candidates"
 
     @property
     def known(self) -> dict[str, nonlinear_params.Parameter]:
@@ -112,14 +112,14 @@ class Params(p.Params):
     uncertainty: nonlinear_params.Uncertainty = param("vcov", doc=nonlinear_params.UNCERTAINTY_DOC)
     back_transform: regression.BackTransform = param("none", doc=regression.BACK_TRANSFORM_DOC)
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if not self.stages:
-            raise ValueError("`stages` is empty", "stages")
+            yield "`stages` is empty", "stages"
         if len(self.weights) != 3 or not any(self.weights):
-            raise ValueError("`weights` are three numbers, not all zero", "weights")
+            yield "`weights` are three numbers, not all zero", "weights"
         if self.metric == "AICc" and (self.sample != "common" or self.score != "in_sample"):
             message = "AICc compares fits to the same rows: it needs `sample: common` and `score: in_sample`"
-            raise ValueError(message, "metric")
+            yield message, "metric"
 
     def formula_parts(self, block: Block) -> Iterator[Block]:
         """Yield each stage as a block of its own, with the first candidates in the place of placeholders."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -10,13 +10,13 @@ from soilql.context import Context
 from soilql.errors import Diagnostic
 from soilql.fits import feature_params, fitted, learner_params
 from soilql.kinds import Block, Scope
-from soilql.params import param
+from soilql.params import Problem, param
 from soilql.values import State, ValueType
 
 if TYPE_CHECKING:
     from soilql.fits.learner_fit import Learner
 
-VERSION = 1
+VERSION = 2
 PRODUCES = ValueType.MODEL
 
 
@@ -70,10 +70,10 @@ class Params(learner_params.LearnerParams):
     tolerance: float = param(1e-3, gt=0, doc="Violation of the optimality conditions at which the search ends.")
     max_iterations: int = param(1_000_000, ge=1, doc="Most iterations; a fit that needs more is noted.")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def problems(self) -> Iterator[Problem]:
+        yield from super().problems()
         if self.kernel_scale is not None and self.gamma != "auto":
-            raise ValueError("`gamma` and `kernel_scale` say the same: give one of them", "kernel_scale")
+            yield "`gamma` and `kernel_scale` say the same: give one of them", "kernel_scale"
 
 
 def run(params: Params, ctx: Context) -> fitted.FittedModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +14,7 @@ from soilql.io.dates import compile_pattern, match_name
 from soilql.io.grid_params import Cells, Derived, Dims, GridVariable, Reproject, Times, parse_period
 from soilql.io.scope import check_conversion, check_expression, check_name
 from soilql.kinds import Block, Schema, Scope, Size, Variable
-from soilql.params import DataSource, Filter, NewName, param
+from soilql.params import DataSource, Filter, NewName, Problem, param
 from soilql.params import Params as Base
 from soilql.values import Grid, Note, ValueType
 
@@ -66,35 +66,37 @@ class Params(Base):
         None, doc="condition that cells must meet; the others are missing in all variables, derived ones included"
     )
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if self.bounds is not None:
-            _check_bounds(self.bounds)
+            yield from _bounds_problems(self.bounds)
         if self.period is not None:
-            parse_period(self.period)
+            try:
+                parse_period(self.period)
+            except ValueError as error:
+                yield str(error.args[0]), "period"
         if self.product is not None and self.product.registry is None:
-            raise ValueError("`product` is a name of the registry, such as registry:mod11a2", "product")
+            yield "`product` is a name of the registry, such as registry:mod11a2", "product"
         if self.format == "table" and self.table is None and self.product is None and not _registered(self.source):
-            raise ValueError(
-                "`format: table` needs `table`, such as {lat: Latitude, lon: Longitude, resolution: 0.5}", "format"
-            )
+            yield "`format: table` needs `table`, such as {lat: Latitude, lon: Longitude, resolution: 0.5}", "format"
         if self.table is not None and self.format not in (None, "table"):
-            raise ValueError("`table` goes with `format: table`", "table")
+            yield "`table` goes with `format: table`", "table"
         if self.shape is not None and len(self.shape) != 2:
-            raise ValueError("`shape` is the number of rows and of columns, such as [360, 720]", "shape")
+            yield "`shape` is the number of rows and of columns, such as [360, 720]", "shape"
         if self.format == "numbers" and not _registered(self.source) and (self.shape is None or self.bounds is None):
-            raise ValueError("`format: numbers` needs `shape: [rows, columns]` and `bounds`", "format")
+            yield "`format: numbers` needs `shape: [rows, columns]` and `bounds`", "format"
 
 
 def _registered(sources: list[DataSource]) -> bool:
     return any(source.registry is not None for source in sources)
 
 
-def _check_bounds(bounds: list[float]) -> None:
+def _bounds_problems(bounds: list[float]) -> Iterator[Problem]:
     if len(bounds) != 4:
-        raise ValueError("`bounds` are four numbers: west, south, east, north", "bounds")
+        yield "`bounds` are four numbers: west, south, east, north", "bounds"
+        return
     west, south, east, north = bounds
     if not (-90 <= south < north <= 90 and -180 <= west < east <= 360 and east - west <= 360):
-        raise ValueError("`bounds` must be [west, south, east, north] in degrees", "bounds")
+        yield "`bounds` must be [west, south, east, north] in degrees", "bounds"
 
 
 def _data_sets(params: Params) -> list[DataSource]:

@@ -35,7 +35,7 @@ from soilql.errors import Diagnostic
 from soilql.io.resample_check import check_names, check_space, check_table, check_time
 from soilql.io.resample_names import chosen, new_name, results, wanted_of
 from soilql.kinds import Block, Schema, Scope, Size, Variable
-from soilql.params import ColumnName, DataRef, GridRef, NewName, UnitText, param
+from soilql.params import ColumnName, DataRef, GridRef, NewName, Problem, UnitText, param
 from soilql.params import Params as Base
 from soilql.values import Grid, Table, ValueType
 
@@ -107,13 +107,13 @@ class Time(Base):
         None, doc="length of the steps of the source; default: as it says, or as its labels show"
     )
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if self.periods and self.every != "year":
-            raise ValueError("`periods` are parts of a year: leave `every` out", "periods")
+            yield "`periods` are parts of a year: leave `every` out", "periods"
         if self.southern == "shift" and not self.periods:
-            raise ValueError("only `periods` can be shifted: name the seasons there", "southern")
+            yield "only `periods` can be shifted: name the seasons there", "southern"
         if not self.suffix and len(self.periods) > 1:
-            raise ValueError("several periods need their names", "suffix")
+            yield "several periods need their names", "suffix"
 
 
 @dataclass(frozen=True)
@@ -158,25 +158,26 @@ class Space(Base):
         "`sum`",
     )
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if (self.to is None) == (self.resolution is None):
-            raise ValueError("say the cells wanted, either as `to: GRID` or as `resolution`")
+            yield "say the cells wanted, either as `to: GRID` or as `resolution`", ""
         if self.bounds is not None and self.resolution is None:
-            raise ValueError("`bounds` go with `resolution`: `to` has its own", "bounds")
+            yield "`bounds` go with `resolution`: `to` has its own", "bounds"
         if self.resolution is not None and len(self.resolution) > 2:
-            raise ValueError("`resolution` is one number, or [latitude, longitude]", "resolution")
+            yield "`resolution` is one number, or [latitude, longitude]", "resolution"
         if self.method == "fraction":
-            raise ValueError("`fraction` needs the classes of each variable: name it under `per`", "method")
+            yield "`fraction` needs the classes of each variable: name it under `per`", "method"
         if self.bounds is not None:
-            _check_bounds(self.bounds)
+            yield from _bounds_problems(self.bounds)
 
 
-def _check_bounds(bounds: list[float]) -> None:
+def _bounds_problems(bounds: list[float]) -> Iterator[Problem]:
     if len(bounds) != 4:
-        raise ValueError("`bounds` are four numbers: west, south, east, north", "bounds")
+        yield "`bounds` are four numbers: west, south, east, north", "bounds"
+        return
     west, south, east, north = bounds
     if not (-90 <= south < north <= 90 and -180 <= west < east <= 180):
-        raise ValueError("`bounds` must be [west, south, east, north] within -180..180 and -90..90", "bounds")
+        yield "`bounds` must be [west, south, east, north] within -180..180 and -90..90", "bounds"
 
 
 @dataclass(frozen=True)
@@ -195,9 +196,9 @@ class Params(Base):
     )
     rename: dict[ColumnName, NewName] = param({}, doc="new names of results: {T_annual: MAT}")
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if self.time is None and self.space is None:
-            raise ValueError("say what to bring it to: `time`, `space` or both")
+            yield "say what to bring it to: `time`, `space` or both", ""
 
 
 def produces(params: Params, scope: Scope) -> ValueType | None:

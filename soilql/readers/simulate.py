@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +10,7 @@ from soilql.context import Context
 from soilql.errors import Diagnostic, Severity
 from soilql.io.scope import check_expression, result_type
 from soilql.kinds import Block, Schema, Scope, Size, Variable
-from soilql.params import Expr, Filter, GridRef, NewName, UnitText, param
+from soilql.params import Expr, Filter, GridRef, NewName, Problem, UnitText, param
 from soilql.params import Params as Base
 from soilql.values import Grid, Note, Table, ValueType
 
@@ -33,15 +33,17 @@ class Raster(Base):
     resolution: float = param(doc="width and height of a cell; divides those of `bounds`", gt=0, le=90, unit="degree")
     bounds: list[float] = param([-180.0, -90.0, 180.0, 90.0], doc="[west, south, east, north] edges in degrees")
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if len(self.bounds) != 4:
-            raise ValueError("`bounds` are four numbers: west, south, east, north", "bounds")
+            yield "`bounds` are four numbers: west, south, east, north", "bounds"
+            return
         west, south, east, north = self.bounds
         if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-            raise ValueError("`bounds` must be [west, south, east, north] within -180..180 and -90..90", "bounds")
+            yield "`bounds` must be [west, south, east, north] within -180..180 and -90..90", "bounds"
+            return
         for extent in (east - west, north - south):
             if abs(extent / self.resolution - round(extent / self.resolution)) > 1e-6 or extent < self.resolution:
-                raise ValueError(f"cells of {self.resolution:g} degrees do not fill {extent:g} degrees", "resolution")
+                yield f"cells of {self.resolution:g} degrees do not fill {extent:g} degrees", "resolution"
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,11 @@ class Random(Base):
     )
     lag1: float = param(0.0, gt=-1, lt=1, doc="of a field for each year: correlation with the field of the year before")
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if self.lag1 and self.per != "year":
-            raise ValueError("`lag1` ties years together: say `per: year`", "lag1")
+            yield "`lag1` ties years together: say `per: year`", "lag1"
         if self.low >= self.high:
-            raise ValueError("`low` must be below `high`", "low")
+            yield "`low` must be below `high`", "low"
 
 
 @dataclass(frozen=True)
@@ -108,29 +110,28 @@ class Params(Base):
     replicates: int = param(1, ge=1, doc="observations of a site in a year")
     columns: dict[NewName, Made] = param({}, doc="columns of the table, in order; they see the variables of the grid")
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if (self.grid is None) == (self.on is None):
-            raise ValueError("`simulate` needs either `grid` (a planet) or `on` (sites on one)", "on")
+            yield "`simulate` needs either `grid` (a planet) or `on` (sites on one)", "on"
+            return
         if self.grid is not None and (self.columns or self.cluster):
-            raise ValueError("`columns` and `cluster` belong to sites, with `on`", "columns")
+            yield "`columns` and `cluster` belong to sites, with `on`", "columns"
         if self.years is not None and sorted(set(self.years)) != self.years:
-            raise ValueError("`years` must rise, each of them once", "years")
+            yield "`years` must rise, each of them once", "years"
         if self.observed < 1 and (self.on is None or not self.years):
-            raise ValueError("`observed` is a share of the years of sites: name `years`", "observed")
+            yield "`observed` is a share of the years of sites: name `years`", "observed"
         if self.on is not None and (self.variables or self.where is not None):
-            raise ValueError("`variables` and `where` belong to a planet, with `grid`", "variables")
+            yield "`variables` and `where` belong to a planet, with `grid`", "variables"
         if self.grid is not None and not self.variables:
-            raise ValueError("a planet needs `variables`", "grid")
+            yield "a planet needs `variables`", "grid"
         if self.on is not None and any(random.smooth for random in self.random.values()):
-            raise ValueError(
-                "`smooth` belongs to the fields of a planet; sites have `per: row | site | year`", "random"
-            )
+            yield "`smooth` belongs to the fields of a planet; sites have `per: row | site | year`", "random"
         allowed = ("row", "year") if self.years else ("row",)
         if self.grid is not None and any(random.per not in allowed for random in self.random.values()):
             help = "`year` needs `years`" if not self.years else "fields of a planet are for all years, or `per: year`"
-            raise ValueError(f"`per` belongs to sites; {help}", "random")
+            yield f"`per` belongs to sites; {help}", "random"
         if self.on is not None and any(random.lag1 for random in self.random.values()):
-            raise ValueError("`lag1` belongs to the fields of a planet with `years`", "random")
+            yield "`lag1` belongs to the fields of a planet with `years`", "random"
 
 
 def produces(params: Params, scope: Scope) -> ValueType:

@@ -23,7 +23,7 @@ from soilql.gridding import difference
 from soilql.io.scope import check_expression, check_name
 from soilql.io.seasons import MonthsError, read_years
 from soilql.kinds import Block, Schema, Scope, Size, Variable
-from soilql.params import ColumnName, Expr, GridRef, NewName, UnitText, param
+from soilql.params import ColumnName, Expr, GridRef, NewName, Problem, UnitText, param
 from soilql.params import Params as Base
 from soilql.values import Grid, Note, ValueType
 
@@ -79,11 +79,9 @@ class Params(Base):
     derive: dict[NewName, Derived] = param({}, doc="further variables computed from these, in order")
     select: list[ColumnName] | None = param(None, doc="variables to keep in the end; default: all")
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if self.along == "time" and self.prefix:
-            raise ValueError(
-                "grids that follow each other in time have the same variables, without a `prefix`", "prefix"
-            )
+            yield "grids that follow each other in time have the same variables, without a `prefix`", "prefix"
 
 
 def describe(params: Params) -> str:

@@ -13,7 +13,7 @@ from soilql.io.dates import compile_pattern
 from soilql.io.grid_params import Long
 from soilql.io.scope import check_conversion, check_expression, check_name, result_type
 from soilql.kinds import Block, Schema, Scope, Size, Variable
-from soilql.params import ColumnName, DataSource, Expr, Filter, NewName, UnitText, param
+from soilql.params import ColumnName, DataSource, Expr, Filter, NewName, Problem, UnitText, param
 from soilql.params import Params as Base
 from soilql.values import Table, ValueType
 
@@ -48,11 +48,11 @@ class Column(Base):
         """Return the column that the new column of some name is a copy of; None for an expression."""
         return None if self.expr is not None else str(self.from_ or name)
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if self.from_ is not None and self.expr is not None:
-            raise ValueError("a column has either `from` or `expr`, not both", "expr")
+            yield "a column has either `from` or `expr`, not both", "expr"
         if self.expr is not None and (self.from_unit or self.missing):
-            raise ValueError("`from_unit` and `missing` go with `from`, not with `expr`", "expr")
+            yield "`from_unit` and `missing` go with `from`, not with `expr`", "expr"
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,9 @@ class Params(Base):
     average: Average | None = param(None, doc="average rows that share a place, a year ...")
     select: list[ColumnName] | None = param(None, doc="columns to keep, besides those with a role; default: all")
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if self.long is not None and self.long.to is None and not self.long.names_itself:
-            raise ValueError("`to` names the new column of values; or let {name} in `columns` tell it", "long")
+            yield "`to` names the new column of values; or let {name} in `columns` tell it", "long"
 
 
 def key_extra(params: Params) -> Any:

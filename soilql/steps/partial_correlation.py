@@ -10,11 +10,11 @@ from soilql import params as p
 from soilql.context import Context
 from soilql.errors import Diagnostic, did_you_mean
 from soilql.kinds import Block, Schema, Scope, Size, Variable
-from soilql.params import ColumnName, DataRef, GridRef, NewName, ZonesRef, param
+from soilql.params import ColumnName, DataRef, GridRef, NewName, Problem, ZonesRef, param
 from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, ON, check_zone_variables
 from soilql.values import Grid, Table, ValueType
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,16 @@ class Params(p.Params):
     )
     dtype: Literal["float32", "float64"] = param("float32", doc="Precision in which the maps are kept.")
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if len(self.drivers) < 2:
-            raise ValueError("a partial correlation holds other drivers fixed: name two or more", "drivers")
+            yield "a partial correlation holds other drivers fixed: name two or more", "drivers"
         if len(set(self.named)) < len(self.drivers):
-            raise ValueError("two drivers have the same name: give them names, {TEM: climate.tas, ...}", "drivers")
+            yield "two drivers have the same name: give them names, {TEM: climate.tas, ...}", "drivers"
         unknown = [name for name in self.least if name not in self.named]
         if unknown:
-            raise ValueError(f"`{unknown[0]}` is not one of the drivers: {', '.join(self.named)}", "least")
+            yield f"`{unknown[0]}` is not one of the drivers: {', '.join(self.named)}", "least"
         if self.period is not None and (len(self.period) != 2 or self.period[0] > self.period[1]):
-            raise ValueError("`period` is the first and the last year: [2000, 2014]", "period")
+            yield "`period` is the first and the last year: [2000, 2014]", "period"
 
     @property
     def named(self) -> list[str]:

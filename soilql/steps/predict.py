@@ -10,7 +10,7 @@ from soilql import params as p
 from soilql.context import Context
 from soilql.errors import Diagnostic, did_you_mean
 from soilql.kinds import Block, Schema, Scope, Size, Variable
-from soilql.params import ColumnName, GridRef, ModelRef, param
+from soilql.params import ColumnName, GridRef, ModelRef, Problem, param
 from soilql.prediction import Request, predict
 from soilql.values import Grid, ValueType, quantile_name
 
@@ -53,11 +53,11 @@ class Params(p.Params):
     )
     dtype: Literal["float32", "float64"] = param("float32", doc="Precision in which the maps are kept.")
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if self.interval is not None and self.members < 2:
-            raise ValueError("`interval` is that of the members, of which there must be two or more", "interval")
+            yield "`interval` is that of the members, of which there must be two or more", "interval"
         if not self.keep_members and self.interval is None:
-            raise ValueError("without `interval`, nothing of the members would be left", "keep_members")
+            yield "without `interval`, nothing of the members would be left", "keep_members"
 
 
 def run(params: Params, ctx: Context) -> Grid:

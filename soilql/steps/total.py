@@ -10,7 +10,7 @@ from soilql import params as p
 from soilql.context import Context
 from soilql.errors import Diagnostic
 from soilql.kinds import Block, Schema, Scope, Variable
-from soilql.params import GridRef, ModelRef, ZonesRef, param
+from soilql.params import GridRef, ModelRef, Problem, ZonesRef, param
 from soilql.prediction import Request, predict
 from soilql.regional import tables
 from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, RegionMaker, cells_differ, check_zone_variables
@@ -52,15 +52,15 @@ class Params(p.Params):
     land_fraction: Literal["none"] | GridRef = param("none", doc=LAND_FRACTION)
     interval: float = param(0.95, gt=0, lt=1, doc="Probability of the interval of ensemble totals.")
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if not self.of and not self.models:
-            raise ValueError("name what to add up: maps under `of`, or `models`", "of")
+            yield "name what to add up: maps under `of`, or `models`", "of"
         if self.models and self.on is None:
-            raise ValueError("`models` need the grid with their drivers: name it under `on`", "models")
+            yield "`models` need the grid with their drivers: name it under `on`", "models"
         if self.members == 1:
-            raise ValueError("one member makes no interval: ask for two or more, better some hundreds", "members")
+            yield "one member makes no interval: ask for two or more, better some hundreds", "members"
         if self.members and not self.models:
-            raise ValueError("`members` are those of `models`; maps under `of` bring their own", "members")
+            yield "`members` are those of `models`; maps under `of` bring their own", "members"
 
 
 def run(params: Params, ctx: Context) -> Table:

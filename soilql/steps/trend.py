@@ -10,14 +10,14 @@ from soilql import params as p
 from soilql.context import Context
 from soilql.errors import Diagnostic
 from soilql.kinds import Block, Schema, Scope, Size, Variable
-from soilql.params import ColumnName, DataRef, GridRef, ZonesRef, param
+from soilql.params import ColumnName, DataRef, GridRef, Problem, ZonesRef, param
 from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, ON, check_zone_variables
 from soilql.values import Grid, Table, ValueType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VERSION = 1
+VERSION = 2
 
 Test: TypeAlias = Literal["mk", "pw", "tfpw", "bcpw", "hamed_rao", "yue_wang"]
 
@@ -73,9 +73,13 @@ class Params(p.Params):
     )
     dtype: Literal["float32", "float64"] = param("float32", doc="Precision in which the maps are kept.")
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if self.period is not None and (len(self.period) != 2 or self.period[0] > self.period[1]):
-            raise ValueError("`period` is the first and the last year: [2000, 2014]", "period")
+            yield "`period` is the first and the last year: [2000, 2014]", "period"
+        if self.slope != "theil_sen" and self.interval != "none":
+            yield f"intervals are of the Theil-Sen slope: with `slope: {self.slope}`, say `interval: none`", "slope"
+        if self.p_value == "exact" and self.test in ("hamed_rao", "yue_wang"):
+            yield f"`{self.test}` corrects the variance of S, which has no exact distribution then", "p_value"
 
 
 def run(params: Params, ctx: Context) -> Grid | Table:

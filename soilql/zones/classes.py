@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,7 +10,7 @@ from soilql import params as p
 from soilql.context import Context
 from soilql.errors import Diagnostic, SoilqlError, did_you_mean
 from soilql.kinds import Block, Scope
-from soilql.params import ColumnName, GridRef, NewName, param
+from soilql.params import ColumnName, GridRef, NewName, Problem, param
 from soilql.values import State, ValueType
 
 if TYPE_CHECKING:
@@ -40,18 +40,18 @@ class Params(p.Params):
         doc="Zone of the classes that no group lists; without it they belong to no zone and are counted.",
     )
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if (self.of is None) == (self.grid is None):
-            raise ValueError("give either `of` or `grid`", "grid" if self.of else "groups")
+            yield "give either `of` or `grid`", "grid" if self.of else "groups"
         if not self.groups:
-            raise ValueError("`groups` is empty", "groups")
+            yield "`groups` is empty", "groups"
         if self.others in self.groups:
-            raise ValueError(f"`{self.others}` is a group already", "others")
+            yield f"`{self.others}` is a group already", "others"
         owner: dict[str, str] = {}
         for zone, members in self.groups.items():
             for member in map(_text, members):
                 if owner.setdefault(member, zone) != zone:
-                    raise ValueError(f"class `{member}` is in both `{owner[member]}` and `{zone}`", "groups")
+                    yield f"class `{member}` is in both `{owner[member]}` and `{zone}`", "groups"
 
 
 @dataclass(frozen=True, eq=False)

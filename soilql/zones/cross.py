@@ -13,7 +13,7 @@ from soilql.context import Context
 from soilql.errors import Diagnostic, Severity, SoilqlError
 from soilql.fits.zoning import labels_of, load_zones, needs_of, no_such_zone, packed, unpacked
 from soilql.kinds import Block, Scope
-from soilql.params import ZonesRef, param
+from soilql.params import Problem, ZonesRef, param
 from soilql.references import absolute, scope_of
 from soilql.values import State, ValueType, Zones
 
@@ -46,21 +46,21 @@ class Params(p.Params):
         None, doc="Zone of the combinations that no zone asks for; a place in no zone of a partition stays in none."
     )
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         names = [str(ref) for ref in self.of]
         if len(names) < 2 or len(set(names)) < len(names):
-            raise ValueError("`of` names two or more different partitions", "of")
+            yield "`of` names two or more different partitions", "of"
         if self.zones is None:
             if self.others is not None:
-                raise ValueError("without `zones` every combination is a zone and none is left over", "others")
+                yield "without `zones` every combination is a zone and none is left over", "others"
             return
         if not self.zones:
-            raise ValueError("`zones` is empty", "zones")
+            yield "`zones` is empty", "zones"
         empty = next((zone for zone, asked in self.zones.items() if not asked or not all(asked.values())), None)
         if empty is not None:
-            raise ValueError(f"the zone `{empty}` asks for nothing", "zones")
+            yield f"the zone `{empty}` asks for nothing", "zones"
         if self.others in self.zones:
-            raise ValueError(f"`{self.others}` is a zone already", "others")
+            yield f"`{self.others}` is a zone already", "others"
 
 
 @dataclass(frozen=True, eq=False)

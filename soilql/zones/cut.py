@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from soilql import params as p
 from soilql.context import Context
 from soilql.errors import Diagnostic, SoilqlError
 from soilql.kinds import Scope
-from soilql.params import ColumnName, param
+from soilql.params import ColumnName, Problem, param
 from soilql.values import State, ValueType
 
 VERSION = 1
@@ -33,20 +33,21 @@ class Params(p.Params):
         "word for all breaks or one for each: [left, right] at breaks [2, 17] makes the middle zone 2 <= x <= 17.",
     )
 
-    def __post_init__(self) -> None:
+    def problems(self) -> Iterator[Problem]:
         if not self.breaks:
-            raise ValueError("`breaks` is empty: one zone needs no partition", "breaks")
+            yield "`breaks` is empty: one zone needs no partition", "breaks"
+            return
         if not all(map(math.isfinite, self.breaks)):
-            raise ValueError("`breaks` must be finite: the outer zones are open", "breaks")
+            yield "`breaks` must be finite: the outer zones are open", "breaks"
         if any(low >= high for low, high in itertools.pairwise(self.breaks)):
-            raise ValueError("`breaks` must rise", "breaks")
+            yield "`breaks` must rise", "breaks"
         if len(self.labels) != len(self.breaks) + 1:
             counts = f"{len(self.breaks)} breaks make {len(self.breaks) + 1} zones"
-            raise ValueError(f"{counts}, but `labels` has {len(self.labels)}", "labels")
+            yield f"{counts}, but `labels` has {len(self.labels)}", "labels"
         if len(set(self.labels)) != len(self.labels):
-            raise ValueError("`labels` must differ from one another", "labels")
+            yield "`labels` must differ from one another", "labels"
         if len(self.closed) not in (1, len(self.breaks)):
-            raise ValueError("`closed` takes one word, or one for each break", "closed")
+            yield "`closed` takes one word, or one for each break", "closed"
 
 
 @dataclass(frozen=True)
