@@ -17,10 +17,13 @@ Good::
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal, get_args, get_origin
 
 from soilql.edits import respelled
 from soilql.errors import Diagnostic, Span, close_names, did_you_mean
 from soilql.formula.memo import once
+from soilql.kinds import Block
+from soilql.params import fields
 from soilql.spec import Spec
 from soilql.values import ValueType
 
@@ -38,7 +41,8 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
             target = reference.ref.block
             if target in spec.blocks or target in spec.unbound:
                 continue
-            fitting = _fitting(spec, reference.ref.accepts)
+            words = () if reference.in_expression else _words(spec.blocks[name], reference.parameter)
+            fitting = (*words, *_fitting(spec, reference.ref.accepts))
             close = tuple(n for n in close_names(target, fitting) if n != name) or names
             help = did_you_mean(target, close)
             if not help and (others := [f"`{n}`" for n in fitting if n != name]):
@@ -47,6 +51,13 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
             span = reference.span
             fixes = respelled(Span(span.source, span.start, span.start + len(target)), target, close, safe=False)
             yield Diagnostic(CODE, f"no block is named `{target}`", span, help=help, fixes=fixes)
+
+
+def _words(block: Block, key: str) -> tuple[str, ...]:
+    """Return the words that a parameter takes beside the names of blocks."""
+    field = next((one for one in fields(type(block.params)) if one.key == key), None)
+    kinds = () if field is None else get_args(field.type)
+    return tuple(word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind))
 
 
 def _fitting(spec: Spec, accepts: frozenset[ValueType]) -> tuple[str, ...]:
