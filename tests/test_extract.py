@@ -176,6 +176,22 @@ def test_grids_with_years_of_their_own_and_dates_as_times() -> None:
     assert found["a"].nunique() == 1
 
 
+def test_dates_as_files_have_them() -> None:
+    maps = Grid(with_years(2001, 2002).data[["y"]].rename(y="z"))
+    for dates in (["2001-07-01", "2002-12-31"], ["2001-07", "2002-12"], [200107, 200212], [20010701.0, 20021231.0],
+                  ["2001", "2002"]):  # fmt: skip
+        found = extract(table([5.0, 5.0], [5.0, 5.0], year=dates), maps)
+        assert found.frame["z"].tolist() == [2001, 2002]
+    kept = extract(table([5.0, 5.0], [5.0, 5.0], year=["2002-01-01", None]), maps)
+    assert kept.frame["z"].tolist() == [2002]
+    with pytest.raises(SoilqlError) as caught:
+        extract(table([5.0], [5.0], year=["01/07/2001"]), maps)
+    assert caught.value.diagnostics[0].help == "dates are written 2000-01-31"
+    with pytest.raises(SoilqlError) as caught:
+        extract(table([5.0], [5.0], year=[1990.0]), maps)
+    assert "`outside_years: nearest`" in caught.value.diagnostics[0].help
+
+
 def test_several_times_a_year_name_the_way_out() -> None:
     months = Grid(
         with_years(2001, 2002).data.rename(y="z").assign_coords(time=np.array(["2001-01", "2001-02"], "datetime64[ns]"))

@@ -157,6 +157,17 @@ def test_gaps_and_periods(tmp_path: Path) -> None:
     cut = read(monthly, "period: [2000-11, 2001-02]")
     assert dates(cut) == ["2000-11-01", "2000-12-01", "2001-01-01", "2001-02-01"]
     np.testing.assert_array_equal(cut.data["p"].values[:, 0, 0], [10, 11, 12, 13])
+    assert cut.notes == ()
+    wide = read(files, 'time: "%Y"\nperiod: [1990, 2002]')
+    assert wide.notes[-1].message == "`tas` has nothing of 1990 to 1991 and 2002, which the period asks for"
+    assert read(monthly, "period: [2001, 2009]").notes[-1].message == (
+        "`p` has nothing of 2002 to 2009, which the period asks for"
+    )
+
+
+def test_infinite_values_are_missing(tmp_path: Path) -> None:
+    path = netcdf(tmp_path / "spei.nc", "spei", np.array([[1.0, np.inf], [-np.inf, np.nan]], "float32"))
+    np.testing.assert_array_equal(read(path).data["spei"].values, [[1, np.nan], [np.nan, np.nan]])
 
 
 def test_what_is_refused(tmp_path: Path) -> None:

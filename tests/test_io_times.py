@@ -49,12 +49,42 @@ def test_counted_and_written_dates() -> None:
     assert days(labels([200001, 200012])) == ["2000-01-01", "2000-12-01"]
     assert days(labels([20000131, 20001231])) == ["2000-01-31", "2000-12-31"]
     assert labels([200013, 200014]).tolist() == [200013, 200014]
+    # As `cdo -a` writes dates with times of day.
+    assert labels([20000131.25, 20000131.5]).tolist() == [
+        np.datetime64("2000-01-31T06", "ns").astype(int), np.datetime64("2000-01-31T12", "ns").astype(int)
+    ]  # fmt: skip
     # The middle of months as decimal years, as climate archives write them.
     assert days(labels(2000 + (np.arange(14) + 0.5) / 12))[::13] == ["2000-01-01", "2001-02-01"]
     assert days(labels(2000 + np.arange(14) / 12))[::13] == ["2000-01-01", "2001-02-01"]
     assert labels([1951, 1952]).tolist() == [1951, 1952]
     assert labels([np.nan, 1.0], "days since 2000-01-01").tolist()[1] == 1.0
     assert labels([0], "furlongs since 2000-01-01").tolist() == [0]
+
+
+def bounded(values: object, bounds: object, **attributes: str) -> np.ndarray:
+    named = {"units": "days since 2000-01-01", "calendar": "noleap", "bounds": "time_bounds"}
+    data = xr.Dataset({"time_bounds": (("time", "nbnd"), np.asarray(bounds, dtype=float), attributes)})
+    return time_labels(data.assign_coords(time=("time", np.asarray(values), named)), "time", Path("a.nc"))
+
+
+def test_labels_at_the_end_of_their_steps_are_taken_from_the_beginning() -> None:
+    # The history files of CESM label the mean of January by 0:00 of 1 February and say so in `time_bounds`.
+    months = [[0, 31], [31, 59], [59, 90]]
+    assert days(bounded([31.0, 59.0, 90.0], months)) == ["2000-01-01", "2000-02-01", "2000-03-01"]
+    assert days(bounded([15.5, 45.0, 74.5], months)) == ["2000-01-16", "2000-02-15", "2000-03-16"]
+    assert days(bounded([0.0, 31.0, 59.0], months)) == ["2000-01-01", "2000-02-01", "2000-03-01"]
+    # Bounds that are empty, missing or counted otherwise say nothing.
+    assert days(bounded([31.0, 59.0], [[31, 31], [31, 59]])) == ["2000-02-01", "2000-03-01"]
+    assert days(bounded([31.0, 59.0], [[np.nan, 31], [31, 59]])) == ["2000-02-01", "2000-03-01"]
+    assert days(bounded([31.0, 59.0], [[0, 31], [31, 59]], units="hours since 2000-01-01")) == [
+        "2000-02-01", "2000-03-01"
+    ]  # fmt: skip
+
+
+def test_codes_of_missing_values_are_no_years() -> None:
+    found = labels([0.0, 9.96921e36], "days since 2000-01-01")
+    assert at_start(found, "month").tolist() == [0.0, 9.96921e36]
+    assert gap_text(np.array([730486, 730517]), "day") == ""
 
 
 def test_dates_before_nanoseconds_become_years() -> None:

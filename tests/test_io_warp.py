@@ -82,6 +82,41 @@ def test_averages_leave_out_what_is_missing(tmp_path: Path) -> None:
     assert np.isfinite(inner).all()
 
 
+def pixels_at(lat: np.ndarray, lon: np.ndarray, horizontal: int, vertical: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of a tile of 120 x 120 pixels in which places lie; beyond 0 to 119 they lie in another tile."""
+    row = (90 - 10 * vertical - lat) * 12
+    column = (lon * np.cos(np.radians(lat)) + 180 - 10 * horizontal) * 12
+    return np.floor(row).astype(int), np.floor(column).astype(int)
+
+
+@pytest.mark.parametrize("method", ["average", "mode"])
+def test_a_cell_is_made_of_its_own_area_where_meridians_are_slanted(tmp_path: Path, method: str) -> None:
+    # At 60 to 70 N and 100 E, a rectangle of the sinusoidal projection round a cell reaches over four neighbours.
+    cover = np.random.default_rng(8).integers(1, 5, (2, 120, 120))
+    cover[cover == 3] = 0
+    paths = [tiff(tmp_path / f"cover.A2001001.h{22 + i}.tif", cover[i], "uint8", nodata=0, **tile(22 + i, 2))
+             for i in (0, 1)]  # fmt: skip
+    grid = read(
+        paths, f'reproject: {{resolution: 1, method: {method}}}\ntime: {{pattern: "{{name}}.A%Y%j", step: day}}'
+    )
+    found = grid.data["cover"].isel(time=0)
+    steps = (np.arange(200) + 0.5) / 200 - 0.5
+    # The cell from 97 to 98 E is cut by the edge between the tiles, at 40 degrees of the equator.
+    for lat, lon in ((64.5, 95.5), (64.5, 97.5), (65.5, 97.5), (67.5, 104.5)):
+        places = np.meshgrid(lat + steps, lon + steps, indexing="ij")
+        values = np.zeros(places[0].shape)
+        for i in (0, 1):
+            row, column = pixels_at(*places, 22 + i, 2)
+            inside = (row >= 0) & (row < 120) & (column >= 0) & (column < 120)
+            values[inside] = cover[i][row[inside], column[inside]]
+        areas = np.array([(np.cos(np.radians(places[0])) * (values == code)).sum() for code in (1, 2, 4)])
+        value = float(found.sel(lat=lat, lon=lon))
+        if method == "mode":
+            assert value == (1, 2, 4)[areas.argmax()]
+        else:
+            assert value == pytest.approx(areas @ [1, 2, 4] / areas.sum(), abs=0.03)
+
+
 def test_tiles_are_joined_across_their_slanted_edges(tmp_path: Path) -> None:
     paths = []
     for horizontal in (19, 20):

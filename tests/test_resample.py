@@ -202,6 +202,35 @@ def test_missing_months_and_years_begun() -> None:
     assert np.isnan(resample(without, "time: {min_share: 1}").data["T"].sel(time=2001)).all()
 
 
+@pytest.mark.parametrize(
+    ("time", "message"),
+    [
+        ("{years: 2001-2009}", "`g`: 2004 to 2009 asked for, but the series runs from 2000-01-01 to 2003-12-31"),
+        ("{years: 1990-2001}", "`g`: 1990 to 1999 asked for, but the series runs from 2000-01-01 to 2003-12-31"),
+        ("{every: month, years: [1999, 2004]}",
+         "`g`: 1999 and 2004 asked for, but the series runs from 2000-01-01 to 2003-12-31"),
+    ],
+)  # fmt: skip
+def test_years_beyond_the_series_are_told(time: str, message: str) -> None:
+    assert [note.message for note in resample(monthly(), f"time: {time}").notes] == [message]
+    assert resample(monthly(), "time: {years: 2000-2003}").notes == ()
+
+
+def test_hours_labelled_by_their_middle_make_whole_days() -> None:
+    # As MERRA-2 labels hourly means (0:30, 1:30 ...); others label by the beginning.
+    begin = pd.date_range("2000-02-01", "2000-03-31 23:00", freq="h")
+    expected = monthly(begin, P="mm h-1").data["P"].groupby("time.month").sum()
+    for minutes in (0, 30):
+        grid = monthly(begin + pd.Timedelta(minutes=minutes), P="mm h-1")
+        found = resample(grid, "time: {every: month, statistic: sum}")
+        np.testing.assert_allclose(found.data["P"], expected, rtol=1e-12)
+        assert found.notes == ()
+    late = resample(monthly(begin + pd.Timedelta(hours=1), P="mm h-1"), "time: {every: month, incomplete: keep}")
+    assert late.data["time"].values.astype("datetime64[M]").astype(str).tolist() == ["2000-02", "2000-03"]
+    cut = failure(monthly(begin[:700] + pd.Timedelta(hours=1), P="mm h-1"), "time: month")
+    assert cut.message == "no period lies wholly within the series, from 2000-02-01 01:00 to 2000-03-01 05:00"
+
+
 def test_blocks_and_workers_change_nothing() -> None:
     grid = monthly(pd.date_range("1999-11-01", "2001-12-01", freq="MS"), T="degC", P="mm month-1")
     holes = np.random.default_rng(9).random(grid.data["T"].shape) < 0.15
@@ -382,6 +411,11 @@ def test_times_of_a_table_as_texts_or_decimal_years() -> None:
     years = table.frame.assign(date=np.tile(np.round(decimal, 4), 2))
     found = resample(Table(years, table.units, table.roles), "time: {every: year, step: month}").frame
     pd.testing.assert_frame_equal(found, expected)
+    written = table.frame["date"].dt.strftime("%Y%m").astype(int)
+    for numbers in (written, written * 100 + 1, (written * 100 + 1).astype(float)):
+        found = resample(Table(table.frame.assign(date=numbers), table.units, table.roles), "time: year").frame
+        pd.testing.assert_frame_equal(found, expected)
+    assert failure(Table(table.frame.assign(date=200013), table.units, table.roles), "time: year").code == "SQ709"
     words = Table(table.frame.assign(date="soon"), table.units, table.roles)
     assert (
         failure(words, "time: year").message

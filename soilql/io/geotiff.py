@@ -15,7 +15,7 @@ import numpy as np
 from soilql.errors import Diagnostic, SoilqlError, Span
 from soilql.io.axes import Axis, latitude_axis, longitude_axis
 from soilql.io.layers import Array, Layer, Opened, Range, unreadable
-from soilql.io.warp import Method, Reprojection, target_axes
+from soilql.io.warp import Method, Reprojection, points_of, target_axes
 
 # `catch_warnings` changes the filters of the whole process, so that one thread at a time may open a file.
 _OPENING = threading.Lock()
@@ -185,7 +185,8 @@ def _reprojected(
     if not centres[0].size:
         message = f"no cell of `{path.name}` lies on the globe"
         raise SoilqlError(Diagnostic("SQ705", message, span, help="leave the file out, or mend its georeference"))
-    return centres, Reprojection(*place, centres, target.resolution, target.method)
+    points = points_of(raster.crs.to_wkt(), raster.transform, target.resolution)
+    return centres, Reprojection(*place, centres, target.resolution, target.method, points)
 
 
 def _geographic_crs(raster: Any, given: str | None, path: Path, span: Span | None) -> str:

@@ -34,12 +34,22 @@ class Warp(Protocol):
         """What tells where the file lies: its projection, its place in it and its size."""
         ...
 
-    def source_window(self, rows: Range, columns: Range) -> tuple[Range, Range] | None:
+    def fineness(self, categorical: bool) -> int:
+        """Return how many points along each side of a cell are taken, 1 where a cell is no more than its centre."""
+        ...
+
+    def source_window(self, rows: Range, columns: Range, fineness: int = 1) -> tuple[Range, Range] | None:
         """Return the rows and columns of the file that a window of the result needs; None where it has none."""
         ...
 
-    def onto(self, values: Array, source: tuple[Range, Range], rows: Range, columns: Range, categorical: bool) -> Array:
-        """Return values of a window of the file, shape ``(..., rows, columns)``, on a window of the result."""
+    def onto(
+        self, values: Array, source: tuple[Range, Range], rows: Range, columns: Range, smooth: bool, fineness: int = 1
+    ) -> Array:
+        """Return values of a window of the file, shape ``(..., rows, columns)``, at the points of a window."""
+        ...
+
+    def over_cells(self, points: Array, lat: Array, fineness: int) -> Array:
+        """Return what the points of each cell make together, shape ``(rows, columns)``."""
         ...
 
 

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from soilql.io.layers import Array, Layer, Range
+from soilql.io.layers import Array, Layer, Range, Warp
+
+# Points within cells that are held at a time: 8 bytes each, and a few copies.
+_MOST_POINTS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,42 +70,73 @@ class LazyValues:
         if any(low >= high for low, high in ranges):
             return np.empty([max(high - low, 0) for low, high in ranges])
         times = ranges[0] if self.layer.steps is not None else None
-        values = self._joined(times, *ranges[-2:]) if self.layer.parts else self._leaf(self.layer, times, *ranges[-2:])
+        warps = [w for w in (self.layer.warp, *(part.layer.warp for part in self.layer.parts)) if w is not None]
+        fineness = max((warp.fineness(self.categorical) for warp in warps), default=1)
+        rows, columns = ranges[-2:]
+        if fineness == 1:
+            values = self._points(times, rows, columns, 1)
+        else:
+            values = self._cells(warps[0], times, rows, columns, fineness)
         _scale(values, self.scale, self.offset)
         return values
 
-    def _joined(self, times: Range | None, rows: Range, columns: Range) -> Array:
+    def _points(self, times: Range | None, rows: Range, columns: Range, fineness: int) -> Array:
+        """Return values at the points of a window, which lie `fineness` to a cell."""
+        if self.layer.parts:
+            return self._joined(times, rows, columns, fineness)
+        return self._leaf(self.layer, times, rows, columns, fineness)
+
+    def _cells(self, warp: Warp, times: Range | None, rows: Range, columns: Range, fineness: int) -> Array:
+        """Return what many points of each cell make together, no more of them at a time than memory has room for."""
+        values = np.empty([high - low for low, high in (times or (0, 1), rows, columns)])
+        along = (columns[0] * fineness, columns[1] * fineness)
+        height = max(1, _MOST_POINTS // (fineness * (along[1] - along[0])))
+        for step, plane in enumerate(values, start=0 if times is None else times[0]):
+            for low in range(*rows, height):
+                high = min(low + height, rows[1])
+                across = (low * fineness, high * fineness)
+                points = self._points(None if times is None else (step, step + 1), across, along, fineness)
+                lat = self.layer.lat.centres[low:high]
+                plane[low - rows[0] : high - rows[0]] = warp.over_cells(
+                    points.reshape(points.shape[-2:]), lat, fineness
+                )
+        return values if times is not None else values[0]
+
+    def _joined(self, times: Range | None, rows: Range, columns: Range, fineness: int) -> Array:
         """Return values of a layer that several are put together to; NaN where none of them lies."""
         wanted = (times or (0, 1), rows, columns)
         values = np.full([high - low for low, high in wanted], np.nan)
         for part in self.layer.parts:
-            places = (part.step, part.row, part.column)
-            sizes = (part.count, part.layer.lat.centres.size, part.layer.lon.centres.size)
+            places = (part.step, part.row * fineness, part.column * fineness)
+            shape = (part.layer.lat.centres.size * fineness, part.layer.lon.centres.size * fineness)
+            sizes = (part.count, *shape)
             cut = [_overlap(w, at, size) for w, at, size in zip(wanted, places, sizes, strict=True)]
             if any(low >= high for low, high in cut):
                 continue
             own, across, along = ((low - at, high - at) for (low, high), at in zip(cut, places, strict=True))
             steps = None if part.layer.steps is None else (own[0] + part.first, own[1] + part.first)
-            found = self._leaf(part.layer, steps, across, along)
+            found = self._leaf(part.layer, steps, across, along, fineness)
             place = tuple(slice(low - w[0], high - w[0]) for (low, high), w in zip(cut, wanted, strict=True))
             found = found if found.ndim == 3 else found[None]
             # Reprojected tiles overlap at their slanted edges, where each has cells without a value.
             values[place] = np.where(np.isnan(values[place]), found, values[place])
         return values if times is not None else values[0]
 
-    def _leaf(self, layer: Layer, times: Range | None, rows: Range, columns: Range) -> Array:
+    def _leaf(self, layer: Layer, times: Range | None, rows: Range, columns: Range, fineness: int) -> Array:
         """Return values of the layer of one file in its unit."""
         if layer.warp is None:
             return self._decoded(layer, *(_stored(item, times, rows, columns) for item in layer.leaves))
-        source = layer.warp.source_window(rows, columns)
+        source = layer.warp.source_window(rows, columns, fineness)
         if source is None:
             extent = [high - low for low, high in (rows, columns)]
             return np.full(extent if times is None else [times[1] - times[0], *extent], np.nan)
         values = self._decoded(layer, *(_read(item, times, *source) for item in layer.leaves))
-        return layer.warp.onto(values, source, rows, columns, self.categorical)
+        return layer.warp.onto(values, source, rows, columns, not self.categorical, fineness)
 
     def _decoded(self, layer: Layer, stored: Array, *flags: Array) -> Array:
         values = stored.astype(np.float64)
+        # Divisions by zero of those who made the file, as in SPEIbase.
+        values[np.isinf(values)] = np.nan
         for code in (*layer.missing, *self.missing):
             values[_equals(stored, code)] = np.nan
         if self.valid is not None:

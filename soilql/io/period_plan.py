@@ -143,6 +143,10 @@ def _spans(wanted: Wanted, starts: Array, ends: Array) -> tuple[list[tuple[Spans
     return [(spans, spans)], days
 
 
+def _year_of(label: Any) -> int:
+    return int(label.astype("datetime64[Y]").astype(int)) + 1970 if isinstance(label, np.datetime64) else int(label)
+
+
 def _year(day: float) -> int:
     return int(np.datetime64(int(np.floor(day)), "D").astype("datetime64[Y]").astype(int)) + 1970
 
@@ -222,6 +226,8 @@ def _without_ends(wanted: Wanted, found: Plan, starts: Array, ends: Array) -> Pl
     touched &= np.array([label.dtype.kind == "M" or int(label) in own for label in found.labels])
     lost = [_text(label) for label, t, u in zip(found.labels, touched, any_usable, strict=True) if t and not u]
     notes = [f"{', '.join(lost)} left out: the series runs {_reach(starts, ends)}"] if lost else []
+    made = {_year_of(label) for label in found.labels[kept]} | {_year_of(label) for label in found.labels[touched]}
+    notes += _not_reached(wanted, made, starts, ends)
     missing: dict[str, list[str]] = {}
     groups = []
     for group in found.groups:
@@ -262,5 +268,27 @@ def _blanked(wanted: Wanted, found: list[Share], labels: Array) -> tuple[list[Sh
 
 
 def _reach(starts: Array, ends: Array) -> str:
-    first, last = (np.datetime64(int(np.floor(day)), "D") for day in (starts[0], ends[-1] - 1e-6))
+    first, last = (_day_text(day) for day in (starts[0], ends[-1] - 1e-6))
     return f"from {first} to {last}"
+
+
+def _day_text(day: float) -> str:
+    """Return a day, with the hour where a series begins or ends within it."""
+    whole = np.datetime64(int(np.floor(day)), "D")
+    minutes = round((day - np.floor(day)) * 1440)
+    return str(whole) if minutes in (0, 1440) else str(whole + np.timedelta64(minutes, "m")).replace("T", " ")
+
+
+def _not_reached(wanted: Wanted, years: set[int], starts: Array, ends: Array) -> list[str]:
+    """Return a note on the years asked for that the series does not touch."""
+    if wanted.years is None:
+        return []
+    first, last = wanted.years
+    own = range(_year(starts[0]), _year(ends[-1] - 1e-6) + 1)
+    beyond = [
+        (a, b) for a, b in ((first, own[0] - 1), (own[-1] + 1, last)) if a <= b and not years & {*range(a, b + 1)}
+    ]
+    if not beyond:
+        return []
+    words = " and ".join(str(a) if a == b else f"{a} to {b}" for a, b in beyond)
+    return [f"{words} asked for, but the series runs {_reach(starts, ends)}"]

@@ -68,7 +68,10 @@ def _picked(params: Any, ctx: Context, grid: Grid) -> tuple[xr.Dataset, list[Not
         timeless = [name for name in names if "time" not in grid.data[name].dims]
         if timeless and (params.variables is not None or len(timeless) == len(names)):
             listed = ", ".join(f"`{name}`" for name in timeless)
-            help = "name it under `static` to keep it as it is" if len(timeless) < len(names) else "leave `time` out"
+            help = "name it under `static` to keep it as it is"
+            if len(timeless) == len(names):
+                help = f"say in `{params.of.block}` how names of files tell their times, `time: {{pattern: ...}}`; "
+                help += "or leave `time` out here"
             raise ctx.error("SQ708", f"{listed} of `{params.of}` has no time", "of", help=help)
         if timeless:
             listed = ", ".join(f"`{name}`" for name in timeless)

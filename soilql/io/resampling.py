@@ -16,6 +16,7 @@ from soilql.io.amounts import amount, spread_unit
 from soilql.io.period_plan import Plan, plan
 from soilql.io.regridding import Regridder, Target
 from soilql.io.seasons import Wanted
+from soilql.io.times import written_dates
 from soilql.stats import periods, regrid
 from soilql.stats.periods import Reduction, Statistic
 from soilql.units import conversion
@@ -26,6 +27,8 @@ da: Any = dask.array
 #: Lazy counts of what was lost, by what was lost and of which variable.
 Counts: TypeAlias = "dict[tuple[str, str], Any]"
 DAYS, AREA = "days", "area"
+#: Numbers from here on are no years.
+_PAST_YEARS = 10_000
 
 
 @dataclass(frozen=True)
@@ -234,7 +237,7 @@ class Keys:
 def times_of(column: pd.Series[Any], step: str | None) -> Any:
     """Return the times of rows as labels of steps: dates, or whole years; NaT or -1 where there is none.
 
-    Texts are read as ISO dates; a decimal year is the day it falls on.
+    Texts are read as ISO dates; a decimal year is the day it falls on; 200001 and 20000131 are dates.
 
     Raises
     ------
@@ -246,6 +249,8 @@ def times_of(column: pd.Series[Any], step: str | None) -> Any:
     numbers = pd.to_numeric(column, errors="coerce")
     if numbers.notna().any() and numbers.notna().sum() == column.notna().sum():
         known = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+        if np.nanmax(np.abs(known)) >= _PAST_YEARS:
+            return _written(known)
         whole = np.floor(known)
         if step in (None, "year") and np.all((known == whole) | np.isnan(known)):
             return np.where(np.isnan(known), -1, known).astype(np.int64)
@@ -255,6 +260,17 @@ def times_of(column: pd.Series[Any], step: str | None) -> Any:
         days = np.where(np.isnan(known), np.nan, days)
         return pd.to_datetime(days, unit="D", origin="unix").to_numpy(dtype="datetime64[ns]")
     return pd.to_datetime(column, errors="raise", format="ISO8601").to_numpy(dtype="datetime64[ns]")
+
+
+def _written(numbers: Any) -> Any:
+    """Return the dates that numbers such as 200001 or 20000131 stand for, NaT for NaN."""
+    missing = np.isnan(numbers)
+    dates = written_dates(numbers[~missing])
+    if dates.dtype.kind != "M":
+        raise ValueError(f"{numbers[~missing].max():.12g} is no year")
+    found = np.full(numbers.shape, np.datetime64("NaT"), dtype="datetime64[ns]")
+    found[~missing] = dates
+    return found
 
 
 def table_over_time(

@@ -186,7 +186,7 @@ def _series(group: Sequence[Layer], timing: Timing, span: Span | None) -> Layer:
         if not kept.size:
             ends = f"{label_text(whole[0], step)} to {label_text(whole[-1], step)}"
             raise _error("SQ731", f"no step of `{group[0].name}` lies in the period; it runs from {ends}", span)
-    notes = _said_of(group[0], kept, step)
+    notes = (*_said_of(group[0], kept, step), *_beyond(group[0], kept, timing.period))
     if len(group) == 1 and group[0].steps is not None and kept.size == whole.size:
         return replace(group[0], steps=kept, calendar=step, notes=notes)
     result = _joined(group, parts, kept, step, span)
@@ -219,6 +219,20 @@ def _said_of(layer: Layer, labels: Array, step: str | None) -> tuple[Note, ...]:
     return tuple(notes)
 
 
+def _beyond(layer: Layer, labels: Array, period: tuple[datetime.date, datetime.date] | None) -> tuple[Note, ...]:
+    """Return a note on the years that a period asks for, before or after all steps."""
+    if period is None or (labels.dtype.kind != "M" and not _are_years(labels)):
+        return ()
+    ends = labels[[0, -1]].astype("datetime64[Y]").astype(np.int64) + 1970 if labels.dtype.kind == "M" else labels
+    first, last = int(ends[0]), int(ends[-1])
+    runs = [(period[0].year, first - 1), (last + 1, period[1].year)]
+    words = " and ".join(str(a) if a == b else f"{a} to {b}" for a, b in runs if a <= b)
+    if not words:
+        return ()
+    message = f"`{layer.name}` has nothing of {words}, which the period asks for"
+    return (Note("SQ732", message),)
+
+
 def _labels_of(layer: Layer, span: Span | None) -> Array:
     if layer.steps is None:
         if layer.label is None:
@@ -227,7 +241,9 @@ def _labels_of(layer: Layer, span: Span | None) -> Array:
         return np.atleast_1d(np.asarray(layer.label))
     labels = _from_texts(layer.steps) if layer.steps.dtype.kind == "O" else layer.steps
     if not is_rising(labels):
-        shown = ", ".join(str(label) for label in labels[:4])
+        # Around the first label that does not follow the one before it.
+        first = next((i for i in range(1, labels.size) if not labels[i] > labels[i - 1]), 1)
+        shown = ", ".join(label_text(label) for label in labels[max(0, first - 1) : first + 3])
         message = f"the times of `{layer.name}` in `{layer.path.name}` do not rise ({shown} ...): they mean nothing"
         raise _error(
             "SQ731", message, span, "say what they are: `time: {start: 2000-01, step: month}` or `time: {years: ...}`"

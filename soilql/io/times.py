@@ -51,7 +51,8 @@ def time_labels(data: xr.Dataset, dim: str, path: Path, span: Span | None = None
     ndarray, shape (n,)
         datetime64[ns] where the units are ``... since ...``, in the civil calendar (a 30 February of a model
         calendar becomes the last day of February), or where numbers are written as 200001 or 20000131; the numbers as
-        they are otherwise; 0, 1, ... without labels.
+        they are otherwise; 0, 1, ... without labels. Labels that stand at the end of their bounds, as those of CESM do,
+        are taken from the beginning, so that the mean of January is not one of February.
     """
     if dim not in data.variables:
         return np.arange(data.sizes[dim])
@@ -63,10 +64,33 @@ def time_labels(data: xr.Dataset, dim: str, path: Path, span: Span | None = None
     units = str(variable.attrs.get("units", ""))
     if " since " not in units:
         return written_dates(values)
+    values = _begun(values, _bounds(data, variable, path, span))
     if months := _SINCE.match(units):
         return _counted(values, months)
     calendar = str(variable.attrs.get("calendar", "standard"))
     return _civil_dates(values, units, calendar)
+
+
+def _bounds(data: xr.Dataset, variable: xr.Variable, path: Path, span: Span | None) -> Array | None:
+    """Return the beginning and end of each step, counted as its labels are; None where the file does not say them."""
+    bounds = data.variables.get(str(variable.attrs.get("bounds", "")))
+    if bounds is None or bounds.shape != (variable.size, 2) or bounds.dtype.kind not in "iuf":
+        return None
+    if bounds.attrs.get("units", variable.attrs["units"]) != variable.attrs["units"]:
+        return None
+    try:
+        return np.asarray(bounds.values, dtype=np.float64)
+    except (RuntimeError, OSError) as error:
+        raise unreadable(path, error, span) from None
+
+
+def _begun(values: Array, bounds: Array | None) -> Array:
+    """Return the beginnings of steps whose labels all stand at their ends; else the labels as they are."""
+    if bounds is None or values.dtype.kind not in "iuf" or not np.isfinite(bounds).all():
+        return values
+    length = bounds[:, 1] - bounds[:, 0]
+    at_end = np.abs(values - bounds[:, 1]) <= 1e-6 * length
+    return bounds[:, 0] if values.size and np.all(length > 0) and at_end.all() else values
 
 
 def _civil_dates(values: Array, units: str, calendar: str) -> Array:
@@ -105,13 +129,15 @@ def _counted(values: Array, units: re.Match[str]) -> Array:
 
 
 def written_dates(values: Array) -> Array:
-    """Return dates for numbers written as 200001 or 20000131, or for years in twelfths; other numbers as they are."""
+    """Return dates for 200001, 20000131 or 20000131.5, and for years in twelfths; other numbers as they are."""
     if values.dtype.kind == "M":
         return values.astype("datetime64[ns]")
     if values.dtype.kind not in "iuf" or not values.size or not np.isfinite(values).all():
         return values
+    if np.abs(values).max() >= 1e15:
+        return values
     whole = np.floor(values).astype(np.int64)
-    if not np.array_equal(whole, values):
+    if not np.array_equal(whole, values) and whole.min() < 10_000_000:
         twelfths = (np.asarray(values, dtype=np.float64) - whole) * 12
         spacing = np.diff(np.asarray(values, dtype=np.float64))
         is_monthly = values.size > 1 and whole.min() > 999 and np.abs(spacing - 1 / 12).max() < 0.005
@@ -122,9 +148,12 @@ def written_dates(values: Array) -> Array:
     if whole.min() < 10_000_000 or whole.max() >= 100_000_000:
         return values
     try:
-        return np.array([datetime.datetime.strptime(str(n), "%Y%m%d") for n in whole], dtype="datetime64[ns]")
+        days = np.array([datetime.datetime.strptime(str(n), "%Y%m%d") for n in whole], dtype="datetime64[ns]")
     except ValueError:
         return values
+    # As CDO writes times of day: 20000131.5 is noon.
+    seconds = np.rint((values - np.floor(values)) * 86400) if values.dtype.kind == "f" else np.zeros(values.shape)
+    return np.asarray(days + seconds.astype(np.int64).astype("timedelta64[s]"))
 
 
 def at_start(labels: Array, step: str | None) -> Array:
@@ -146,6 +175,9 @@ def at_start(labels: Array, step: str | None) -> Array:
     ['2000-01-01T00:00:00.000000000']
     """
     if labels.dtype.kind != "M":
+        # Beyond that lie codes of missing values.
+        if labels.dtype.kind == "f" and not np.all(np.abs(labels) < 1e15):
+            return labels
         whole = np.floor(labels) if labels.dtype.kind == "f" else labels
         return labels.astype(np.int64) if np.array_equal(whole, labels) else labels
     if step == "year":
@@ -201,7 +233,7 @@ def expected(labels: Array, step: str | None) -> Array:
         Their length; ``year`` for years.
     """
     if labels.dtype.kind != "M":
-        is_years = labels.dtype.kind in "iu" and labels.size and labels[0] > 999
+        is_years = labels.dtype.kind in "iu" and labels.size and labels[0] > 999 and labels[-1] < 3000
         return np.arange(labels[0], labels[-1] + 1) if is_years else labels
     if step is None or labels.size < 2:
         return labels

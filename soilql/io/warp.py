@@ -5,6 +5,7 @@ Decoding comes first, so that codes for missing values and values that flags ref
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +22,11 @@ _WINDOW_PROBES = 21
 # Cells of the file, and share of a window, that are read beyond what the probes span.
 _MARGIN = 4
 _MARGIN_SHARE = 0.05
+# Points along each side of a cell of the file, as long as a cell of the result has no more than the second number.
+_POINTS_EACH = 4
+_ENOUGH_POINTS = 32
+_FEWEST_POINTS = 8
+_METRES_PER_DEGREE = 111_195.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +47,8 @@ class Reprojection:
         Of the result (degrees).
     method : {"nearest", "bilinear", "average", "mode"}
         How a cell of the result is made of those of the file.
+    points : int
+        Along each side of a cell of the result that stand for its area, see :func:`points_of`.
     """
 
     crs: str
@@ -50,22 +58,28 @@ class Reprojection:
     centres: tuple[Array, Array]
     resolution: float
     method: Method
+    points: int = 1
 
     @property
     def place(self) -> tuple[Any, ...]:
         """What tells where the file lies: its projection, its place in it and its size."""
         return self.crs, tuple(self.transform), self.height, self.width
 
-    def _target(self, rows: Range, columns: Range) -> Any:
+    def fineness(self, categorical: bool) -> int:
+        """Return how many points along each side of a cell are taken, 1 where a cell is no more than its centre."""
+        by_area = self.method == "mode" or (self.method == "average" and not categorical)
+        return self.points if by_area else 1
+
+    def _target(self, rows: Range, columns: Range, fineness: int) -> Any:
         from affine import Affine
 
-        half = self.resolution / 2
-        west, north = self.centres[1][columns[0]] - half, self.centres[0][rows[0]] + half
-        return Affine(self.resolution, 0.0, west, 0.0, -self.resolution, north)
+        half, step = self.resolution / 2, self.resolution / fineness
+        west, north = self.centres[1][columns[0] // fineness] - half, self.centres[0][rows[0] // fineness] + half
+        return Affine(step, 0.0, west, 0.0, -step, north)
 
-    def source_window(self, rows: Range, columns: Range) -> tuple[Range, Range] | None:
+    def source_window(self, rows: Range, columns: Range, fineness: int = 1) -> tuple[Range, Range] | None:
         """Return the rows and columns of the file that a window of the result needs; None where it has none."""
-        target = self._target(rows, columns)
+        target = self._target(rows, columns, fineness)
         high, wide = rows[1] - rows[0], columns[1] - columns[0]
         down, across = np.linspace(0, high, _WINDOW_PROBES), np.linspace(0, wide, _WINDOW_PROBES)
         lon, lat = target.c + across * target.a, target.f + down * target.e
@@ -86,13 +100,23 @@ class Reprojection:
             found.append((low, end))
         return found[0], found[1]
 
-    def onto(self, values: Array, source: tuple[Range, Range], rows: Range, columns: Range, categorical: bool) -> Array:
-        """Return values of a window of the file, shape ``(..., rows, columns)``, on a window of the result."""
+    def onto(
+        self, values: Array, source: tuple[Range, Range], rows: Range, columns: Range, smooth: bool, fineness: int = 1
+    ) -> Array:
+        """Return values of a window of the file, shape ``(..., rows, columns)``, on a window of the result.
+
+        Parameters
+        ----------
+        rows, columns : (int, int)
+            Window of the result, counted in points: from cell to cell `fineness` of them.
+        smooth : bool
+            Whether there is anything between two values, which there is not between classes.
+        """
         from affine import Affine
         from rasterio.enums import Resampling
         from rasterio.warp import reproject
 
-        method = "nearest" if categorical and self.method in ("bilinear", "average") else self.method
+        method = "bilinear" if smooth and self.method == "bilinear" else "nearest"
         t, (row, column) = self.transform, (source[0][0], source[1][0])
         flat = values.reshape(-1, *values.shape[-2:])
         result = np.full((flat.shape[0], rows[1] - rows[0], columns[1] - columns[0]), np.nan)
@@ -101,7 +125,7 @@ class Reprojection:
             result,
             src_transform=Affine(t.a, t.b, t.c + column * t.a + row * t.b, t.d, t.e, t.f + column * t.d + row * t.e),
             src_crs=self.crs,
-            dst_transform=self._target(rows, columns),
+            dst_transform=self._target(rows, columns, fineness),
             dst_crs="EPSG:4326",
             src_nodata=np.nan,
             dst_nodata=np.nan,
@@ -112,6 +136,75 @@ class Reprojection:
             YSCALE=1,
         )
         return result.reshape(*values.shape[:-2], *result.shape[-2:])
+
+    def over_cells(self, points: Array, lat: Array, fineness: int) -> Array:
+        """Return what the points of each cell make together, shape ``(rows, columns)``; see :func:`over_cells`."""
+        return over_cells(points, fineness, lat, self.resolution, self.method)
+
+
+def points_of(crs: str, transform: Any, resolution: float) -> int:
+    """Return how many points along each side of a cell stand for its area: one or more for each cell of the file.
+
+    GDAL's own averages take the rectangle of the file that holds a cell, which in a slanted projection reaches over its
+    neighbours: in the sinusoidal one, far from its central meridian, by several cells on either side.
+
+    Parameters
+    ----------
+    crs : str
+        Projection of the raster.
+    transform : affine.Affine
+        From its columns and rows to its unit of length.
+    resolution : float
+        Of the cells (degrees).
+    """
+    from rasterio.crs import CRS
+
+    _, metres = CRS.from_user_input(crs).linear_units_factor
+    finest = float(min(abs(transform.a), abs(transform.e)) * metres / _METRES_PER_DEGREE)
+    count = math.ceil(resolution / finest - 1e-6)
+    return max(_FEWEST_POINTS, count, min(_POINTS_EACH * count, _ENOUGH_POINTS))
+
+
+def over_cells(points: Array, fineness: int, lat: Array, resolution: float, method: Method) -> Array:
+    """Return the mean or the commonest class of the points in each cell, NaN where none has a value.
+
+    Parameters
+    ----------
+    points : ndarray, shape (rows * fineness, columns * fineness)
+        Values at points at equal steps, NaN where missing.
+    fineness : int
+        Points along each side of a cell.
+    lat : ndarray, shape (rows,)
+        Latitudes of the centres (degrees); points weigh by their cosine, as areas do.
+    resolution : float
+        Of the cells (degrees).
+    method : {"average", "mode"}
+
+    Returns
+    -------
+    ndarray, shape (rows, columns)
+
+    Examples
+    --------
+    >>> points = np.array([[1.0, 1.0, np.nan, 4.0], [2.0, 2.0, np.nan, np.nan]])
+    >>> over_cells(points, 2, np.array([0.0]), 1.0, "average"), over_cells(points, 2, np.array([0.0]), 1.0, "mode")
+    (array([[1.5, 4. ]]), array([[1., 4.]]))
+    """
+    within = resolution * (0.5 - (np.arange(fineness) + 0.5) / fineness)
+    weights = np.cos(np.radians(lat[:, None] + within))
+    boxes = points.reshape(lat.size, fineness, -1, fineness)
+    if method == "average":
+        valid = np.isfinite(boxes)
+        areas = np.einsum("ij,ijkl->ik", weights, valid.astype(np.float64))
+        sums = np.einsum("ij,ijkl->ik", weights, np.where(valid, boxes, 0.0))
+        return np.asarray(np.divide(sums, areas, out=np.full(areas.shape, np.nan), where=areas > 0))
+    best, largest = np.full((2, lat.size, boxes.shape[2]), np.nan)
+    for code in np.unique(points[np.isfinite(points)]):
+        own = np.einsum("ij,ijkl->ik", weights, (boxes == code).astype(np.float64))
+        # Areas that are equal but for rounding are a tie, which the smaller number wins.
+        wins = (own > 0) & ~(own <= largest * (1 + 1e-9))
+        best, largest = np.where(wins, code, best), np.where(wins, own, largest)
+    return best
 
 
 def target_axes(crs: str, transform: Any, height: int, width: int, resolution: float) -> tuple[Array, Array]:

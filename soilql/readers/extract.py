@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
     from soilql.io.sampling import Sampled
 
-VERSION = 1
+VERSION = 2
 PRODUCES = ValueType.TABLE
 
 NO_COORDINATES = "no coordinates"
+#: Numbers from here on are no years, but dates such as 200001.
+LATEST_YEAR = 10_000
 OWN = ("distance_km", "status")
 
 
@@ -229,11 +231,24 @@ def _moved(params: Params, i: int, labels: np.ndarray[Any, Any], times: np.ndarr
 
 def _times(params: Params, ctx: Context, table: Table) -> np.ndarray[Any, Any]:
     """Return the years of the rows, NaN where there is none."""
+    import numpy as np
+
+    from soilql.io.resampling import times_of
+
     column = table.frame[table.roles["time"]]
-    if column.dtype.kind == "M":
-        years: np.ndarray[Any, Any] = column.dt.year.to_numpy(dtype=float)
-        return years
-    return _numbers(params, ctx, table, "time")
+    if column.dtype.kind in "iuf" and not (column.abs() >= LATEST_YEAR).any():
+        return _numbers(params, ctx, table, "time")
+    try:
+        labels = times_of(column, None)
+    except ValueError as error:
+        message = f"column `{column.name}` of `{params.at}`, which has the role `time`, holds neither years nor dates"
+        label = str(error).partition("\n")[0][:80]
+        help = "dates are written 2000-01-31"
+        raise ctx.error("SQ709", message, "at", label=label, help=help) from None
+    if labels.dtype.kind != "M":
+        return np.where(labels < 0, np.nan, labels.astype(np.float64))
+    years = labels.astype("datetime64[Y]").astype(np.int64) + 1970.0
+    return np.where(np.isnat(labels), np.nan, years)
 
 
 def _numbers(params: Params, ctx: Context, table: Table, role: str) -> np.ndarray[Any, Any]:
@@ -292,6 +307,8 @@ def _kept(params: Params, ctx: Context, table: Table, drivers: list[str]) -> Tab
     message = f"{int((~good).sum()):,} of {good.size:,} rows of `{params.at}` lack drivers and were {what}: {counts}"
     if not good.any() and params.drop_outside:
         help = "do the grids cover the sites, and are their coordinates in degrees?"
+        if (status == OUTSIDE_TIME).all():
+            help = "the grids have no maps of these years; `outside_years: nearest` takes those of the nearest"
         raise ctx.error("SQ707", f"no row of `{params.at}` has all drivers", "at", label=counts, help=help)
     noted = replace(table, notes=(*table.notes, Note("SQ730", message, Severity.WARNING)))
     return noted.rows(good) if params.drop_outside else noted

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from soilql.io.picks import Found
     from soilql.io.series import Timing
 
-VERSION = 2
+VERSION = 3
 PRODUCES = ValueType.GRID
 STORED = False
 

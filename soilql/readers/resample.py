@@ -39,7 +39,7 @@ from soilql.params import ColumnName, DataRef, GridRef, NewName, Problem, UnitTe
 from soilql.params import Params as Base
 from soilql.values import Grid, Table, ValueType
 
-VERSION = 1
+VERSION = 2
 
 Statistic = Literal["mean", "sum", "min", "max", "median", "sd"]
 Method = Literal["nearest", "bilinear", "average", "conservative", "sum", "mode", "fraction"]

@@ -86,8 +86,9 @@ def step_bounds(labels: NDArray[Any], step: str) -> tuple[Floats, Floats]:
     """Return where each step of a series begins and ends.
 
     A label stands for the day, month or year that it lies in, so that months labelled by their middle are whole
-    months. A composite begins on its label and ends with the next one, or with the year where composites begin anew on
-    1 January: the last one of a year has 5 or 6 days of 8, and 13 or 14 of 16.
+    months; hours labelled by their middle (0:30, 1:30 ...) likewise. A composite begins on its label and ends with the
+    next one, or with the year where composites begin anew on 1 January: the last one of a year has 5 or 6 days of 8,
+    and 13 or 14 of 16.
 
     Parameters
     ----------
@@ -127,8 +128,12 @@ def step_bounds(labels: NDArray[Any], step: str) -> tuple[Floats, Floats]:
     if step in COMPOSITES:
         return day, _composite_ends(day, year, COMPOSITES[step])
     if step == "hours":
-        exact = labels.astype("datetime64[s]").astype(np.int64) / 86400.0
-        return exact, exact + float(np.diff(exact).min())
+        # Whole seconds, so that each step ends on the very number on which the next one begins.
+        seconds = labels.astype("datetime64[s]").astype(np.int64)
+        length = int(np.diff(seconds).min())
+        # Labels such as 0:30, 1:30 ... or 1:30, 4:30 ... are the middles of steps that divide the day.
+        begin = seconds - length // 2 if np.all(2 * (seconds % length) == length) else seconds
+        return begin / 86400.0, (begin + length) / 86400.0
     if step != "day":
         fail("SQ813", f"unknown step `{step}`")
     return day, day + 1.0

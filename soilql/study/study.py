@@ -101,7 +101,10 @@ class Study(Values):
         for block in self.joins():
             at = self.table(block.params.at.block)
             if at is not None and (joined := self.table(block.name)) is not None:
-                sizes[block.name] = f"{len(joined.frame):,} of {len(at.frame):,} rows have all drivers"
+                # Rows without all drivers may be kept, and say so.
+                status = joined.frame.get("status")
+                complete = len(joined.frame) if status is None else int((status == "ok").sum())
+                sizes[block.name] = f"{complete:,} of {len(at.frame):,} rows have all drivers"
         for model, rows in self.models():
             zones = ", ".join(f"{zone} {count:,}" for zone, _, count in rows.by_zone() if zone)
             sizes[model.name] = f"{rows.count:,} complete rows" + (f": {zones}" if zones else "")
