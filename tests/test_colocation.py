@@ -44,3 +44,19 @@ def test_a_response_without_any_change_has_a_status() -> None:
     assert found.frame.loc[0, "status"] == "no significant change"
     assert np.isnan(found.frame.loc[0, "share"])
     assert [note.code for note in found.notes] == ["SQ802"]
+
+
+def test_cells_where_a_driver_has_no_trend_are_counted() -> None:
+    rs, tem = trends([1, -1, 1, 1], [1, 1, 0, 1]), trends([1, np.nan, 1, np.nan], [1, 0, 1, 0])
+    found = colocation(rs=rs, tem=tem)
+    (note,) = found.notes
+    assert note.message == "`tem` has no trend in 2 of 4 cells with one of `rs`: no change there"
+    assert found.frame.loc[0, "share"] == pytest.approx(1 / 3)
+
+
+def test_without_shuffles_there_is_no_null() -> None:
+    from soilql.steps.colocation import headline
+
+    found = colocation("shuffles: 0", rs=trends([1, 1], [1, 1]), tem=trends([1, 1], [1, 0]))
+    assert found.frame.loc[0, ["null_mean", "null_lower", "p"]].isna().all()
+    assert headline(found) == ["global  tem 50%"]

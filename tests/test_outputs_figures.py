@@ -133,3 +133,92 @@ def test_bars_of_a_long_table_stay_a_picture(tmp_path: Path) -> None:
     height, width, _ = matplotlib.image.imread(tmp_path / "x.png").shape
     assert height <= 8000
     assert width <= 4000
+
+
+def test_dots_stand_where_the_map_of_significance_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    dots: list[Any] = []
+    words: list[str] = []
+
+    def look(figure: Any, path: Path) -> None:
+        dots.extend(np.asarray(one.get_offsets()) for one in figure.axes[0].collections)
+        words.extend(text.get_text() for text in figure.texts)
+
+    monkeypatch.setattr("soilql.outputs.maps.save", look)
+    grid = globe(10)
+    grid.data["marks"] = xr.zeros_like(grid.data["Rs"])
+    grid.data["marks"][4, 20] = -1  # 40 to 50 degrees north, 20 to 30 east
+    grid.data["Rs"].attrs["ancillary_variables"] = "marks"
+    write_map(grid, "Rs", Path("unused.png"), "x")
+    lat, lon = equal_earth_inverse(*dots[0].T)
+    assert lat.size > 3
+    assert ((lat > 40) & (lat < 50) & (lon > 20) & (lon < 30)).all()
+    assert "dots: significant in the field" in words
+    grid.data["marks"][:] = 0
+    write_map(grid, "Rs", Path("unused.png"), "x")
+    assert "nothing significant in the field" in words
+
+
+def test_categories_of_maps_and_bars_have_the_same_colours() -> None:
+    from matplotlib.colors import to_hex
+
+    from soilql.outputs.figures import PALETTE
+    from soilql.outputs.maps import _category_colours
+
+    attrs = {"flag_values": [0, 1, 2], "flag_meanings": ["none", "TEM", "PRE"]}
+    colours = _category_colours(xr.DataArray([0.0, 2.0], attrs=attrs), np.array([0.0, 1, 2]))
+    assert [to_hex(one).upper() for one in colours[1:]] == [one.upper() for one in PALETTE[:2]]
+
+
+def test_limits_of_a_count_that_few_cells_fall_short_of() -> None:
+    from soilql.outputs.maps import robust_limits
+
+    assert robust_limits(np.array([15.0] * 99 + [12.0])) == (12.0, 15.0)
+
+
+def series_table(**columns: Any) -> Table:
+    years = np.arange(2000, 2010)
+    frame = pd.DataFrame(
+        {"kind": "global", "region": "global", "time": years, "value": years - 2000.0, "area_Mkm2": 1.0}
+    )
+    return Table(frame.assign(**columns), {"value": "g C m-2 yr-1"}, {"time": "time"})
+
+
+def test_series_show_the_trend_of_their_table_with_its_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    from soilql.outputs.series_figures import write_series
+
+    drawn: list[Any] = []
+    monkeypatch.setattr("soilql.outputs.series_figures.save", lambda figure, path: drawn.append(figure.axes))
+    write_series(series_table(line=2.0 * np.arange(10), p=0.3, significant=False), Path("unused.png"))
+    write_series(series_table(), Path("unused.png"))
+    write_series(series_table(value=np.nan), Path("unused.png"))
+    given, own, empty = (axes[0] for axes in drawn)
+    assert given.texts[0].get_text() == "+2 g C m⁻² yr⁻², p = 0.3"
+    assert given.lines[-1].get_linestyle() == "--"
+    assert own.texts[0].get_text().startswith("+1 g C m⁻² yr⁻², p = ")
+    assert own.lines[-1].get_linestyle() == "-"
+    assert empty.texts[0].get_text() == "no values"
+
+
+def test_an_endless_interval_keeps_its_p_and_long_names_are_broken_at_underscores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from soilql.outputs.region_figures import write_correlations
+    from soilql.outputs.series_figures import write_slopes
+
+    drawn: list[Any] = []
+    for module in ("series_figures", "region_figures"):
+        monkeypatch.setattr(f"soilql.outputs.{module}.save", lambda figure, path: drawn.append(figure.axes[0]))
+    row = {"region": "a", "n": 4, "slope": 1.0, "lower": -np.inf, "upper": np.inf, "p": 0.083, "significant": False}
+    write_slopes(Table(pd.DataFrame([row | {"status": "done"}])), Path("unused.png"))
+    (label,) = drawn[0].texts
+    assert label.get_text() == "p = 0.083"
+    assert label.xy[0] == 1.0
+    names = ["temperate_evergreen_needleleaf", "cropland"]
+    rows = [
+        {"kind": "zone", "region": name, "driver": d, "r": 0.5, "significant": d == "P"} for name in names for d in "TP"
+    ]
+    write_correlations(Table(pd.DataFrame(rows)), Path("unused.png"))
+    shown = drawn[1].get_xticklabels()[0].get_text()
+    assert shown.replace("\n", "") == names[0]
+    assert all(line.rstrip("_") in names[0].split("_") for line in shown.split("\n"))
+    assert [text.get_text() for text in drawn[1].get_legend().get_texts()] == ["T", "P", "not significant"]

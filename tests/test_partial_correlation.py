@@ -209,3 +209,34 @@ def test_a_table_gives_a_row_a_series_and_driver() -> None:
 def test_bad_requests_are_named(text: str) -> None:
     with pytest.raises(SoilqlError, match="SQ126"):
         correlate(*world(11, drivers=2), text)
+
+
+def test_drivers_that_follow_from_one_another_are_named() -> None:
+    rng = np.random.default_rng(11)
+    tree, rain = rng.normal(30, 5, (15, 2, 2)), rng.normal(800, 80, (15, 2, 2))
+    found = correlate(grid(rs=rng.normal(size=(15, 2, 2))), grid(TC=tree, PRE=rain, cover=3 - 2 * tree))
+    assert (found.data["status"] == 4).all()
+    words = [note.message for note in found.notes if note.code == "SQ802"]
+    assert "`rs`: of 4 cells with values 4 singular; see the map `status`" in words
+    assert "no partial correlations of global global: singular, as `TC` and `cover` follow from one another" in words
+
+
+def test_maps_of_correlations_name_their_map_of_significance() -> None:
+    found = correlate(*world()).data
+    assert found["r_TEM"].attrs["ancillary_variables"] == "significant_TEM"
+
+
+@pytest.mark.parametrize(
+    ("detrend", "line", "words"),
+    [
+        ("linear", 2.0, "constant driver, as `line` does not vary but for its line in time"),
+        ("none", 0.0, "constant driver, as `line` does not vary"),
+    ],
+)
+def test_a_driver_that_does_not_vary_is_named(detrend: str, line: float, words: str) -> None:
+    rng = np.random.default_rng(12)
+    frame = pd.DataFrame({"year": YEARS, "Rs": rng.normal(size=15), "T": rng.normal(size=15), "line": 3 + line * YEARS})
+    table = Table(frame, {}, {"time": "year"})
+    text = f"of: t.Rs\ndrivers: [t.T, t.line]\ndetrend: {detrend}"
+    found = run_kind("analyses", "partial_correlation", text, {"t": table})
+    assert [note.message for note in found.notes] == [f"no partial correlations of the series: {words}"]

@@ -239,3 +239,118 @@ def test_a_grid_of_several_variables_or_members_is_not_guessed() -> None:
         trend(Grid(both))
     with pytest.raises(SoilqlError, match="SQ714"):
         trend(Grid(both[["Rs"]].isel(time=0, drop=True)))
+
+
+def two_lines() -> Table:
+    """Two exact lines over other years: 2 a year over 1980-1989, -1 a year over 2000-2004."""
+    early, late = np.arange(1980, 1990), np.arange(2000, 2005)
+    frame = pd.DataFrame(
+        {
+            "region": ["early"] * early.size + ["late"] * late.size,
+            "year": np.concatenate([early, late]),
+            "flow": np.concatenate([100.0 + 2 * (early - 1980), 50.0 - (late - 2000)]),
+        }
+    )
+    return Table(frame, {"flow": "m3"}, {"time": "year"})
+
+
+def test_each_series_of_a_table_changes_over_its_own_years() -> None:
+    found = trend(two_lines(), ref="rs.flow").frame.set_index("region")
+    assert found["start"].tolist() == pytest.approx([100, 50])
+    assert found["change"].tolist() == pytest.approx([2 * 9, -1 * 4])
+    assert found["relative_change"].tolist() == pytest.approx([18, -8])
+    assert found["change_lower"].tolist() == pytest.approx([18, -4])
+
+
+def test_a_series_alone_has_a_line_without_a_name() -> None:
+    from soilql.steps.trend import headline
+
+    (line,) = headline(trend(nile_table(), "interval: none", ref="rs.flow"))
+    assert line.startswith("-7.14 m3 yr-1, p = 0.3")
+    assert line.endswith("-100 m3 over 1871-1885")
+
+
+def test_times_written_as_dates_are_dates_and_other_text_is_refused() -> None:
+    years = nile_table().frame["year"]
+    written = Table(nile_table().frame.assign(year=[f"{year}-01-01" for year in years]), {}, {"time": "year"})
+    row, same = (trend(one, "groups: []", ref="rs.flow").frame.iloc[0] for one in (written, nile_table()))
+    assert row[["slope", "p", "lag1", "change"]].tolist() == same[["slope", "p", "lag1", "change"]].tolist()
+    odd = Table(nile_table().frame.assign(year=[f"year {year}" for year in years]), {}, {"time": "year"})
+    with pytest.raises(SoilqlError, match=r"SQ709.*`year 1871` is no date"):
+        trend(odd, "groups: []", ref="rs.flow")
+
+
+def test_a_test_of_neighbours_needs_even_times_and_enough_of_them() -> None:
+    months = pd.date_range("2000-01-01", periods=36, freq="MS")
+    monthly = Table(pd.DataFrame({"date": months, "flow": np.arange(36.0) % 7}), {}, {"time": "date"})
+    with pytest.raises(SoilqlError, match=r"SQ813.*`test: pw` compares neighbours") as caught:
+        trend(monthly, "test: pw", ref="rs.flow")
+    assert "resample" in str(caught.value.diagnostics[0].help)
+    assert caught.value.diagnostics[0].span is not None
+    assert any("several times a year" in note.message for note in trend(monthly, ref="rs.flow").notes)
+    # Of six years two have the year before them: too few to be tested.
+    gaps = pd.DataFrame({"year": [1990, 1991, 1995, 1996, 2000, 2004], "flow": [1.0, 3, 2, 5, 4, 6]})
+    found = trend(Table(gaps, {}, {"time": "year"}), "test: pw", ref="rs.flow")
+    assert found.frame.loc[0, "status"] == "no correction"
+    assert np.isnan(found.frame.loc[0, "p"])
+    assert found.frame.loc[0, "slope"] > 0
+    more = pd.concat([gaps, pd.DataFrame({"year": [1997, 2001], "flow": [7.0, 1.0]})])
+    (note,) = (n for n in trend(Table(more, {}, {"time": "year"}), "test: pw", ref="rs.flow").notes)
+    assert "4 of 8 of the series" in note.message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("slope: siegel", "interval: none"), ("test: hamed_rao\np_value: exact", "no exact distribution")],
+)
+def test_what_does_not_go_together_is_said_before_running(text: str, words: str) -> None:
+    with pytest.raises(SoilqlError, match=f"SQ126.*{words}"):
+        trend(nile_table(), text, ref="rs.flow")
+
+
+def test_a_total_that_follows_its_area_is_a_warning() -> None:
+    values = np.full((15, 2, 2), 100.0)
+    values[:5, 0] = np.nan
+    notes = [
+        next(note for note in trend(grid(values), f"summary: {summary}").notes if note.code == "SQ713")
+        for summary in ("total", "mean")
+    ]
+    assert [note.severity.name for note in notes] == ["WARNING", "INFO"]
+    assert "and the totals with it" in notes[0].message
+
+
+def test_series_of_regions_carry_the_line_and_the_p_of_their_trend() -> None:
+    rng = np.random.default_rng(8)
+    values = rng.normal(size=(15, 2, 3)) + 0.2 * np.arange(15)[:, None, None]
+    values[:2] = np.nan
+    found = trend(grid(values), "test: pw")
+    region, series = found.extras["regions"].frame.iloc[0], found.extras["series"].frame
+    assert (series["p"] == region["p"]).all()
+    assert (series["significant"] == region["significant"]).all()
+    line = series["line"].to_numpy()
+    assert np.isnan(line[:2]).all()
+    np.testing.assert_allclose(np.diff(line[2:]), region["slope"], rtol=1e-9)
+    # Theil and Sen's line has as many values above as below.
+    np.testing.assert_allclose(np.median(series["value"].to_numpy()[2:] - line[2:]), 0, atol=1e-12)
+    assert region["change"] == pytest.approx(line[-1] - line[2])
+
+
+def test_cells_without_a_result_are_counted() -> None:
+    values = np.random.default_rng(9).normal(size=(15, 2, 3))
+    values[3:, 0, 0] = np.nan
+    values[:, 0, 1] = 4.0
+    values[:, 0, 2] = np.nan
+    words = next(note.message for note in trend(grid(values)).notes if "status" in note.message)
+    assert words == "`rs`: of 5 cells with values 1 too short, 1 constant; see the map `status`"
+
+
+def test_series_are_named_by_what_tells_them_apart() -> None:
+    from soilql.steps.trend import headline
+
+    both = two_lines()
+    said = both.frame.assign(land_fraction="here, from land")
+    found = trend(Table(said[["region", "year", "flow", "land_fraction"]], {}, both.roles), ref="rs.flow")
+    assert [line.split()[0] for line in headline(found)] == ["early", "late"]
+    assert not any("here, from land" in line for line in headline(found))
+    single = trend(Table(said[said["region"] == "early"], {}, both.roles), ref="rs.flow")
+    assert headline(single)[0].startswith("early 2 ")

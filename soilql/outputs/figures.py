@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 INK = "#1f2933"
 MUTED = "#66727f"
 ACCENT = "#2a6f97"
+#: Colours of categories, in their order (Okabe and Ito 2008, made for readers who see colours differently).
+PALETTE = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#56B4E9", "#CC79A7", "#999999", "#F0E442")
 DPI = 200
 #: Panels of totals side by side, and the greatest height of a figure of them in inches: 8000 pixels.
 ACROSS = 4
@@ -43,6 +46,14 @@ def pretty_unit(text: str) -> str:
     """
     raised = re.sub(r"(?<=[A-Za-z])(-?\d+)(?![A-Za-z])", lambda match: match[1].translate(_SUPERSCRIPTS), text)
     return raised.replace("degC", "°C").replace("CO²", "CO₂").replace("H²O", "H₂O").replace("um", "µm")
+
+
+def key_patches(members: Sequence[str], hollow: str | None = None) -> list[Any]:
+    """Return a full patch for each member in the colours of the palette, and what a hollow one means."""
+    from matplotlib.patches import Patch
+
+    found = [Patch(color=PALETTE[k % len(PALETTE)], label=name) for k, name in enumerate(members)]
+    return found if hollow is None else [*found, Patch(facecolor="none", edgecolor=INK, label=hollow)]
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soilql.gridding import edges
-from soilql.outputs.figures import INK, MUTED, new_figure, pretty_unit, save
+from soilql.outputs.figures import INK, MUTED, PALETTE, new_figure, pretty_unit, save
 from soilql.values import Grid
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 #: to no less.
 PIXELS = 1640
 _SEA = "#eef1f4"
+#: Letters of a line of the title, and its height in inches.
+_ACROSS, _LINE = 90, 0.24
+#: Pixels between dots.
+_APART = 14
 #: Of a pixel on the shore: red, green, blue and opacity.
 _SHORE = (102, 114, 127, 150)
 
@@ -38,7 +42,8 @@ def write_map(grid: Grid, variable: str, path: Path, name: str) -> None:
         What to draw. Of several times or members, the mean is shown. Values on both sides of zero get a diverging
         colour map centred there, temperatures in degC excepted; ``attrs["valid_range"]`` fixes the ends. Categories
         have one colour each and are named by ``attrs["flag_values"]`` and ``attrs["flag_meanings"]``, or by
-        ``attrs["labels"]`` in the order of the codes.
+        ``attrs["labels"]`` in the order of the codes. Where the map of significance that
+        ``attrs["ancillary_variables"]`` names (CF conventions 3.4) is neither zero nor missing, there are dots.
     path : Path
         The PNG file.
     name : str
@@ -52,19 +57,25 @@ def write_map(grid: Grid, variable: str, path: Path, name: str) -> None:
     from soilql.outputs.projection import Frame
 
     coarse = _coarsened(grid.data[[variable]], variable)
+    title = textwrap.fill(_title(grid.data[variable], name), _ACROSS)
     lat, lon = edges(coarse)
     frame = Frame(float(lon[0]), float(lat[-1]), float(lon[-1]), float(lat[0]))
     left, right, bottom, top = frame.limits
     width = 9.0
     height = width * min(1.4, max(0.35, (top - bottom) / (right - left)))
-    figure = new_figure(width, height + 1.25)
-    tall = height + 1.25
+    tall = height + 1.25 + _LINE * title.count("\n")
+    figure = new_figure(width, tall)
     axes = figure.add_axes((0.04, 0.98 / tall, 0.92, (height * 0.96) / tall))
     image = _sampled(coarse, variable, frame, lat, lon)
     mappable = _draw(axes, image, frame, coarse[variable])
     _graticule(axes, frame)
+    marks = str(grid.data[variable].attrs.get("ancillary_variables", ""))
+    if marks in grid.data:
+        some = _stipple(axes, _coarsened(grid.data[[marks]], marks), marks, frame)
+        words = "dots: significant in the field" if some else "nothing significant in the field"
+        figure.text(0.04, 0.14 / tall, words, va="bottom", fontsize=9, color=MUTED)
     _colourbar(figure, mappable, coarse[variable], tall)
-    axes.set_title(_title(coarse[variable], name), color=INK, fontsize=13, pad=10, loc="left", wrap=True)
+    axes.set_title(title, color=INK, fontsize=13, pad=10, loc="left")
     figure.text(0.96, 0.14 / tall, name, ha="right", va="bottom", fontsize=9, color=MUTED)
     save(figure, path)
 
@@ -108,9 +119,22 @@ def _cells(frame: Frame, lat: tuple[float, ...], lon: tuple[float, ...]) -> np.n
     rows = max(2, round(columns * (top - bottom) / (right - left)))
     x = left + (np.arange(columns) + 0.5) * (right - left) / columns
     y = top - (np.arange(rows) + 0.5) * (top - bottom) / rows
-    lats, lons = frame.locate(x[None, :], y[:, None])
-    i = np.searchsorted(-np.array(lat), -np.nan_to_num(lats, nan=-999.0), side="right") - 1
-    j = np.searchsorted(np.array(lon), np.nan_to_num(lons, nan=-999.0), side="right") - 1
+    return _located(frame, np.array(lat), np.array(lon), x[None, :], y[:, None])
+
+
+def _located(
+    frame: Frame,
+    lat: np.ndarray[Any, Any],
+    lon: np.ndarray[Any, Any],
+    x: np.ndarray[Any, Any],
+    y: np.ndarray[Any, Any],
+) -> np.ndarray[Any, Any]:
+    """Return the position of the cell that each point of the map falls in, -1 outside."""
+    import numpy as np
+
+    lats, lons = frame.locate(x, y)
+    i = np.searchsorted(-lat, -np.nan_to_num(lats, nan=-999.0), side="right") - 1
+    j = np.searchsorted(lon, np.nan_to_num(lons, nan=-999.0), side="right") - 1
     inside = (i >= 0) & (i < len(lat) - 1) & (j >= 0) & (j < len(lon) - 1)
     return np.where(inside, i * (len(lon) - 1) + j, -1).astype(np.int32)
 
@@ -137,6 +161,23 @@ def _draw(axes: Axes, image: np.ndarray[Any, Any], frame: Frame, data: xr.DataAr
     axes.set_xlim(extent[0] - margin, extent[1] + margin)
     axes.set_ylim(extent[2] - margin, extent[3] + margin)
     return mappable
+
+
+def _stipple(axes: Axes, data: xr.Dataset, marks: str, frame: Frame) -> bool:
+    """Put a lattice of dots over the cells that are marked, and return whether there is any."""
+    import numpy as np
+
+    lat, lon = edges(data)
+    marked = np.nan_to_num(data[marks].to_numpy()).ravel() != 0
+    left, right, bottom, top = frame.limits
+    step = _APART * (right - left) / PIXELS
+    x, y = np.meshgrid(np.arange(left + step / 2, right, step), np.arange(bottom + step / 2, top, step))
+    # Every other row is moved by half a step, so that dots do not line up with the cells.
+    x[1::2] += step / 2
+    cells = _located(frame, lat, lon, x, y)
+    shown = (cells >= 0) & marked[cells]
+    axes.scatter(x[shown], y[shown], s=3.2, color=INK, edgecolors="white", linewidths=0.3, zorder=2)
+    return bool(marked.any())
 
 
 def _shore(valid: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -177,6 +218,8 @@ def _colours(data: xr.DataArray) -> tuple[Any, Any]:
 def robust_limits(values: np.ndarray[Any, Any]) -> tuple[float, float]:
     """Return the 2nd and 98th percentile, with 0 as the lower limit of values that begin near it.
 
+    The least and the greatest value, where these are one, as of a count that few cells fall short of.
+
     Examples
     --------
     >>> import numpy as np
@@ -190,6 +233,8 @@ def robust_limits(values: np.ndarray[Any, Any]) -> tuple[float, float]:
     if not values.size:
         return 0.0, 1.0
     low, high = (float(v) for v in np.percentile(values, [2, 98]))
+    if not high > low:
+        low, high = float(values.min()), float(values.max())
     if 0 < low < 0.25 * high:
         low = 0.0
     return (low, high) if high > low else (low - 0.5, low + 0.5)
@@ -259,9 +304,10 @@ def _category_colours(data: xr.DataArray, codes: np.ndarray[Any, Any]) -> list[A
     if codes.size and codes[0] < 0 < codes[-1]:
         reach = max(-codes[0], codes[-1])
         return [colormaps["RdBu_r"](0.5 + 0.42 * code / reach) if code else "#e4e4e4" for code in codes]
-    palette = colormaps["tab20" if codes.size > 10 else "tab10"]
     zero = data.attrs.get("flag_values") is not None and bool(codes.size) and codes[0] == 0
-    colours = [palette((i - zero) % palette.N) for i in range(max(1, codes.size))]
+    count = max(1, codes.size)
+    palette = PALETTE if count - zero <= len(PALETTE) else [colormaps["tab20"](k) for k in range(20)]
+    colours = [palette[(i - zero) % len(palette)] for i in range(count)]
     return ["#dcdcdc", *colours[1:]] if zero else colours
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soilql.outputs.figures import ACCENT, INK, MUTED, new_figure, plain, pretty_unit, save
-from soilql.outputs.region_figures import PALETTE
+from soilql.outputs.figures import ACCENT, INK, MUTED, PALETTE, key_patches, new_figure, plain, pretty_unit, save
 from soilql.values import Table
 
 if TYPE_CHECKING:
@@ -105,7 +104,9 @@ def write_candidates(table: Table, path: Path, title: str = "") -> None:
         if k:
             axes.set_yticklabels([])
         else:
-            axes.legend(fontsize=8, frameon=False, ncols=5, loc="lower left", bbox_to_anchor=(0, 1.0), handlelength=1.2)
+            keys = key_patches(models, "not chosen")
+            axes.legend(handles=keys, fontsize=8, frameon=False, ncols=6, loc="lower left", bbox_to_anchor=(0, 1.0),
+                        handlelength=1.2)  # fmt: skip
     figure.suptitle(title, fontsize=13, color=INK, x=0.02, ha="left")
     figure.tight_layout()
     save(figure, path)
@@ -128,7 +129,7 @@ def _candidates(axes: Axes, frame: pd.DataFrame, zones: list[str], models: list[
                 continue
             face = colour if bool(part["chosen"].iloc[0]) else "none"
             shown = min(max(value, low), high)
-            axes.barh(at, shown, width * 0.86, color=face, edgecolor=colour, label=model if z == 0 else None)
+            axes.barh(at, shown, width * 0.86, color=face, edgecolor=colour)
             if shown != value:
                 side = "right" if value > high else "left"
                 axes.text(shown, at, f" {value:.2g} ", va="center", ha=side, fontsize=6, color=INK)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soilql.outputs.figures import INK, MUTED, new_figure, plain, save
+from soilql.outputs.figures import INK, MUTED, PALETTE, key_patches, new_figure, plain, save
+from soilql.series.trend_rows import telling
 from soilql.values import Table
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-#: Colours of drivers, in their order (Okabe and Ito 2008, made for readers who see colours differently).
-PALETTE = ("#D55E00", "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#CC79A7", "#999999", "#F0E442")
 #: Colours of the classes of trends.
 _CLASSES = {
     "significant increase": "#b2182b",
@@ -115,7 +115,7 @@ def write_attribution(table: Table, path: Path, title: str = "") -> None:
 
 
 def _names(frame: pd.DataFrame, keys: Sequence[str]) -> list[str]:
-    varied = [key for key in keys if frame[key].nunique() > 1 and key != "kind"] or list(keys[-1:])
+    varied = telling(frame, keys)
     return frame[varied].astype(str).agg(" ".join, axis=1).tolist() if varied else [""] * len(frame)
 
 
@@ -147,17 +147,23 @@ def _grouped(
             height = float(frame[value].iloc[at[0]])
             x = g - 0.42 + width * (k + 0.5)
             solid = full is None or bool(full.iloc[at[0]])
-            axes.bar(x, np.nan_to_num(height), width * 0.88, color=colour if solid else "none", edgecolor=colour,
-                     label=name if g == 0 else None)  # fmt: skip
+            axes.bar(x, np.nan_to_num(height), width * 0.88, color=colour if solid else "none", edgecolor=colour)
             if mark is not None:
                 axes.hlines(frame[mark].iloc[at[0]], x - width / 2, x + width / 2, color=INK, linewidth=1.3, zorder=3)
     axes.axhline(0, color=MUTED, linewidth=0.6)
-    axes.set_xticks(range(len(shown)), shown)
+    across = max(10, int(2.9 * (1 + 0.85 * len(members))))
+    axes.set_xticks(range(len(shown)), [_wrapped(name, across) for name in shown])
     axes.set_ylabel(label if len(label) < 40 else label.replace(" with ", "\nwith ", 1), fontsize=9, color=INK)
-    _legend(axes)
+    _legend(axes, key_patches(members, "not significant" if full is not None and not full.all() else None))
     _finish(
         figure, axes, path, title if len(shown) == len(groups) else f"{title} (the first {len(shown)} of {len(groups)})"
     )
+
+
+def _wrapped(name: str, across: int) -> str:
+    """Break a name into lines at blanks and underscores."""
+    lines = textwrap.fill(name.replace("_", "_ "), across, break_long_words=False)
+    return lines.replace("_ ", "_")
 
 
 def _stacked(shares: pd.DataFrame, colours: Sequence[str], path: Path, title: str, mark: pd.Series[Any] | None) -> None:
@@ -174,14 +180,14 @@ def _stacked(shares: pd.DataFrame, colours: Sequence[str], path: Path, title: st
             if one >= 6:
                 axes.text(left[i] + one / 2, i, f"{one:.0f}", ha="center", va="center", fontsize=8, color=_on(colour))
         left = left + width
-    if mark is not None:
+    if mark is not None and mark.notna().any():
         for i, one in enumerate(mark.iloc[:_MOST] * 100):
             axes.vlines(one, i - 0.42, i + 0.42, color=INK, linewidth=1.6, label="by chance" if i == 0 else "")
     axes.set_yticks(range(len(part)), [str(name) for name in part.index])
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
     axes.set_xlabel("share (%)", fontsize=9, color=INK)
-    _legend(axes)
+    _legend(axes, right=True)
     _finish(figure, axes, path, title)
 
 
@@ -191,9 +197,12 @@ def _on(colour: str) -> str:
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "white"
 
 
-def _legend(axes: Axes) -> None:
-    axes.legend(fontsize=8, frameon=False, ncols=6, loc="lower left", bbox_to_anchor=(0, 1.0), handlelength=1.2,
-                columnspacing=1.2)  # fmt: skip
+def _legend(axes: Axes, handles: list[Any] | None = None, *, right: bool = False) -> None:
+    """Put the legend above the axes; one that ends at their right may begin above long names at their left."""
+    found = handles or axes.get_legend_handles_labels()[0]
+    x = 1.0 if right else 0.0
+    axes.legend(handles=found, loc="lower right" if right else "lower left", bbox_to_anchor=(x, 1.0), fontsize=8,
+                frameon=False, ncols=6, handlelength=1.2, columnspacing=1.2)  # fmt: skip
 
 
 def _finish(figure: Any, axes: Axes, path: Path, title: str) -> None:

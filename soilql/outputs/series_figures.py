@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from soilql.outputs.figures import ACCENT, INK, MUTED, new_figure, plain, pretty_unit, save
+from soilql.series.trend_rows import telling
+from soilql.series.units import slope_unit
 from soilql.values import Table
 
 if TYPE_CHECKING:
@@ -20,15 +22,16 @@ _ACROSS, _MOST = 3, 24
 
 
 def write_series(table: Table, path: Path, title: str = "") -> None:
-    """Draw series year by year, one panel a flux and region, with the Theil-Sen line through each.
+    """Draw series year by year, one panel a flux and region, with the line of the trend through each.
 
-    The line is drawn full where the Mann-Kendall test has p < 0.05 and dashed otherwise.
+    The line is full where the trend is significant and dashed otherwise. It is the one that the table has, else that of
+    Theil and Sen, with the Mann-Kendall test at 0.05.
 
     Parameters
     ----------
     table : Table
         Columns ``kind``, ``region``, ``time`` and ``total`` (with ``of``, and ``total_lower`` and ``total_upper`` where
-        there are intervals) or ``value``.
+        there are intervals) or ``value``; ``line``, ``p`` and ``significant`` of a trend that is known.
     path : Path
         The PNG file.
     title : str
@@ -54,7 +57,7 @@ def write_series(table: Table, path: Path, title: str = "") -> None:
     for i, (key, part) in enumerate(shown):
         axes = figure.add_subplot(rows, columns, i + 1)
         named = dict(zip(keys, key, strict=True))
-        _series(axes, part, value)
+        _series(axes, part, value, None if unit is None else slope_unit(unit))
         axes.set_title(f"{named['of']}, {named['region']}" if several else str(named["region"]), fontsize=10, color=INK,
                        loc="left")  # fmt: skip
         if i % columns == 0:
@@ -65,7 +68,7 @@ def write_series(table: Table, path: Path, title: str = "") -> None:
     save(figure, path)
 
 
-def _series(axes: Axes, part: pd.DataFrame, value: str) -> None:
+def _series(axes: Axes, part: pd.DataFrame, value: str, unit: str | None) -> None:
     import numpy as np
 
     from soilql.io.years import decimal_years
@@ -74,35 +77,71 @@ def _series(axes: Axes, part: pd.DataFrame, value: str) -> None:
     times = decimal_years(labels.to_numpy() if labels.dtype.kind == "M" else labels.to_numpy(dtype=float))
     order = np.argsort(times)
     times, values = times[order], part[value].to_numpy(dtype=float)[order]
+    if not np.isfinite(values).any():
+        axes.set_axis_off()
+        axes.text(0.02, 0.9, "no values", transform=axes.transAxes, va="top", fontsize=8, color=MUTED)
+        return
     if {f"{value}_lower", f"{value}_upper"} <= set(part.columns):
         lower, upper = (part[f"{value}_{end}"].to_numpy(dtype=float)[order] for end in ("lower", "upper"))
         axes.fill_between(times, lower, upper, color=ACCENT, alpha=0.18, linewidth=0)
+        known = np.isfinite(lower)
+        alone = known & ~np.r_[False, known[:-1]] & ~np.r_[known[1:], False]  # a band needs two times side by side
+        axes.vlines(times[alone], lower[alone], upper[alone], color=ACCENT, alpha=0.4, linewidth=1.3)
     axes.plot(times, values, color=ACCENT, linewidth=1.3, marker="o", markersize=3)
-    _trend_line(axes, times, values)
+    found = part.iloc[order]
+    trend = _known_trend(found, times) if "line" in found else _theil_sen(times, values)
+    if trend is not None:
+        _trend_line(axes, trend, unit)
     axes.locator_params(axis="x", integer=True, nbins=6)
     axes.margins(x=0.03)
     plain(axes)
 
 
-def _trend_line(axes: Axes, times: np.ndarray[Any, Any], values: np.ndarray[Any, Any]) -> None:
+class _Trend(NamedTuple):
+    times: np.ndarray[Any, Any]
+    line: np.ndarray[Any, Any]
+    p: float
+    significant: bool
+
+
+def _known_trend(part: pd.DataFrame, times: np.ndarray[Any, Any]) -> _Trend | None:
+    import numpy as np
+
+    line = part["line"].to_numpy(dtype=float)
+    known = np.flatnonzero(np.isfinite(line))
+    if known.size < 2:
+        return None
+    at = known[[0, -1]]
+    return _Trend(times[at], line[at], float(part["p"].iloc[0]), bool(part["significant"].iloc[0]))
+
+
+def _theil_sen(times: np.ndarray[Any, Any], values: np.ndarray[Any, Any]) -> _Trend | None:
     import numpy as np
 
     from soilql.stats.trend import trends
 
     known = np.isfinite(values)
     if known.sum() < 4:
-        return
+        return None
     found = trends(values[:, None], times)
     slope, intercept, p = (float(a[0]) for a in (found.slope, found.intercept, found.p))
     if not np.isfinite(slope):
-        return
+        return None
     ends = times[known][[0, -1]]
-    axes.plot(
-        ends, intercept + slope * ends, color="#d1495b", linewidth=1.1, linestyle="-" if p < 0.05 else (0, (4, 3))
-    )
-    axes.text(
-        0.02, 0.97, f"{slope:+.2g} a year, p = {p:.2g}", transform=axes.transAxes, va="top", fontsize=8, color=INK
-    )
+    return _Trend(ends, intercept + slope * ends, p, p < 0.05)
+
+
+def _trend_line(axes: Axes, trend: _Trend, unit: str | None) -> None:
+    """Draw the line, and write its slope into room above the series."""
+    style = "-" if trend.significant else (0, (4, 3))
+    axes.plot(trend.times, trend.line, color="#d1495b", linewidth=1.1, linestyle=style)
+    slope = (trend.line[1] - trend.line[0]) / (trend.times[1] - trend.times[0])
+    words = f"{slope:+.2g} {pretty_unit(unit) if unit else 'a year'}"
+    if trend.p == trend.p:
+        words += f", p = {trend.p:.2g}"
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.14 * (high - low))
+    axes.text(0.02, 0.98, words, transform=axes.transAxes, va="top", fontsize=8, color=INK)
 
 
 def write_slopes(table: Table, path: Path, title: str = "") -> None:
@@ -127,7 +166,7 @@ def write_slopes(table: Table, path: Path, title: str = "") -> None:
     every = table.frame
     frame = every.iloc[:60]
     keys = list(frame.columns[: list(frame.columns).index("n")])
-    varied = [key for key in keys if frame[key].nunique() > 1 and key != "kind"] or keys[-1:]
+    varied = telling(frame, keys)
     names = frame[varied].astype(str).agg(" ".join, axis=1).tolist() if varied else [""] * len(frame)
     figure = new_figure(6.4, 1.3 + 0.36 * max(2, len(frame)))
     axes = figure.add_subplot()
@@ -142,14 +181,17 @@ def write_slopes(table: Table, path: Path, title: str = "") -> None:
     axes.hlines(at[known], lower[known], upper[known], color=INK, linewidth=1.2, zorder=3)
     for i, row in enumerate(frame.to_dict("records")):
         text = f"p = {row['p']:.2g}" if row["status"] == "done" else row["status"]
-        right = max(np.nan_to_num(upper[i]), np.nan_to_num(slope[i]), 0.0)
+        right = max(upper[i] if known[i] else 0.0, np.nan_to_num(slope[i]), 0.0)
         axes.annotate(text, (right, i), (5, 0), textcoords="offset points", va="center", fontsize=8, color=MUTED)
     axes.set_yticks(at, names)
     axes.invert_yaxis()
     axes.axvline(0, color=MUTED, linewidth=0.6)
     axes.margins(x=0.18)
     unit = table.units.get("slope")
-    axes.set_xlabel(f"trend ({pretty_unit(unit)})" if unit else "trend a year", fontsize=9, color=INK)
+    label = f"trend ({pretty_unit(unit)})" if unit else "trend a year"
+    if not full.all():
+        label += "; hollow: not significant"
+    axes.set_xlabel(label, fontsize=9, color=INK)
     plain(axes)
     more = f" (the first {len(frame)} of {len(every):,})" if len(frame) < len(every) else ""
     figure.suptitle(f"{title}{more}", fontsize=13, color=INK, x=0.02, ha="left")

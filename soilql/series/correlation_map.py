@@ -11,7 +11,7 @@ from soilql.regional.inputs import RegionMaker, one_map, same_cells
 from soilql.regional.sums import Cells
 from soilql.series.align import Aligned, aligned, single
 from soilql.series.correlation_rows import correlation_table, statuses
-from soilql.series.fields import coded, field_note, rejected
+from soilql.series.fields import coded, field_note, rejected, status_note
 from soilql.series.parts import Drivers, resolve
 from soilql.series.pixels import Layer, PixelMaps, map_series, row_bands
 from soilql.series.regions import ClassAreas, RegionSeries, add_bands, band_sums
@@ -84,7 +84,15 @@ def _layers(params: Any, drivers: Drivers) -> list[Layer]:
         others = ", ".join(other for other in drivers.names if other != name)
         what = f"of {params.of} with {name}{detrended}, {others} held fixed"
         layers += [
-            Layer(f"r_{name}", params.dtype, {"long_name": f"partial correlation {what}", "valid_range": [-1, 1]}),
+            Layer(
+                f"r_{name}",
+                params.dtype,
+                {
+                    "long_name": f"partial correlation {what}",
+                    "valid_range": [-1, 1],
+                    "ancillary_variables": f"significant_{name}",
+                },
+            ),
             Layer(f"p_{name}", "float64", {"long_name": f"p of the partial correlation {what}"}),
             Layer(
                 f"significant_{name}",
@@ -176,7 +184,7 @@ def _fields(params: Any, made: PixelMaps[Any], drivers: Drivers) -> list[Note]:
         best[strong] = np.abs(r[strong])
         dominant[strong] = k + 1
     arrays["dominant"][...] = dominant
-    return notes
+    return [*notes, *status_note(str(params.of), arrays["status"], statuses())]
 
 
 def _regions(

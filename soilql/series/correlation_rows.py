@@ -66,8 +66,50 @@ def correlation_table(
     for status in dict.fromkeys(word for _, word in bad):
         named = [" ".join(map(str, key.values())) or "the series" for key, word in bad if word == status]
         shown = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
-        notes.append(Note("SQ802", f"no partial correlations of {shown}: {status}"))
+        first = next(i for i, code in enumerate(found.status) if meaning[int(code)] == status)
+        why = _why(params, found.status[first], drivers.of(given)[:, :, first], drivers.names, times)
+        notes.append(Note("SQ802", f"no partial correlations of {shown}: {status}{why}"))
     return Table(pd.DataFrame(rows), notes=(*drivers.notes, *notes))
+
+
+def _why(
+    params: Any, status: int, given: np.ndarray[Any, Any], names: Sequence[str], times: np.ndarray[Any, Any]
+) -> str:
+    """Name the drivers that a series has no correlations for."""
+    from soilql.stats.partial_correlation import CorrelationStatus
+
+    detrended = params.detrend == "linear"
+    if status == CorrelationStatus.SINGULAR and (bound := _dependent(given, names)):
+        return f", as {' and '.join(f'`{name}`' for name in bound)} follow from one another"
+    if status == CorrelationStatus.CONSTANT_DRIVER and (still := _constant(given, names, times if detrended else None)):
+        line = " but for its line in time" if detrended else ""
+        return f", as {' and '.join(f'`{name}`' for name in still)} does not vary{line}"
+    return ""
+
+
+def _dependent(given: np.ndarray[Any, Any], names: Sequence[str]) -> list[str]:
+    """Return the drivers, of shape (drivers, time), that are linear functions of others."""
+    import numpy as np
+
+    x = given[:, np.isfinite(given).all(axis=0)]
+    x = x - x.mean(axis=1, keepdims=True)
+    x = x / np.linalg.norm(x, axis=1, keepdims=True)
+    _, sizes, directions = np.linalg.svd(x.T, full_matrices=True)
+    null = directions[np.flatnonzero(np.pad(sizes, (0, len(x) - sizes.size)) < 1e-4)]
+    return [name for name, weights in zip(names, np.abs(null).T, strict=True) if weights.size and weights.max() > 1e-3]
+
+
+def _constant(given: np.ndarray[Any, Any], names: Sequence[str], times: np.ndarray[Any, Any] | None) -> list[str]:
+    """Return the drivers, of shape (drivers, time), that do not vary, or along a line in time alone."""
+    import numpy as np
+
+    there = np.isfinite(given).all(axis=0)
+    basis = np.ones((int(there.sum()), 1))
+    if times is not None:
+        basis = np.column_stack([basis, times[there] - times[there].mean()])
+    left = given[:, there].T - basis @ np.linalg.lstsq(basis, given[:, there].T, rcond=None)[0]
+    size = np.abs(given[:, there]).max(axis=1)
+    return [name for name, rest, one in zip(names, np.abs(left).max(axis=0), size, strict=True) if rest <= 1e-9 * one]
 
 
 def lines(table: Table) -> list[str]:
@@ -82,8 +124,8 @@ def lines(table: Table) -> list[str]:
     found = []
     for name, rows in groups.items():
         if rows[0]["status"] != "done":
-            found.append(f"{name:<{width}} {rows[0]['status']}")
+            found.append(f"{name:<{width}} {rows[0]['status']}".lstrip())
             continue
         parts = [f"{row['driver']} {row['r']:+.2f}{'*' if row['significant'] else ''}" for row in rows]
-        found.append(f"{name:<{width}} {'  '.join(parts)}  ({rows[0]['df']} degrees of freedom)")
+        found.append(f"{name:<{width}} {'  '.join(parts)}  ({rows[0]['df']} degrees of freedom)".lstrip())
     return found

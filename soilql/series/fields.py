@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from soilql.errors import Severity
@@ -56,3 +56,14 @@ def field_note(name: str, p: np.ndarray[Any, Any], level: float, fdr: float | No
         f"field at a false discovery rate of {found.alpha_fdr:g}"
     )
     return Note("SQ672", words, Severity.INFO)
+
+
+def status_note(name: str, codes: np.ndarray[Any, Any], meanings: Mapping[int, str]) -> Iterator[Note]:
+    """Say how many cells have a status other than 0, the one of cells that are done."""
+    import numpy as np
+
+    counts = {words: int(np.sum(codes == code)) for code, words in meanings.items() if code != 0}
+    listed = ", ".join(f"{count:,} {words}" for words, count in counts.items() if count)
+    if listed:
+        known = int(np.isfinite(codes).sum())
+        yield Note("SQ802", f"`{name}`: of {known:,} cells with values {listed}; see the map `status`", Severity.INFO)

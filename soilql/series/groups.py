@@ -55,8 +55,8 @@ def series_of(ctx: Context, table: Table, wanted: Mapping[str, tuple[Ref, tuple[
     Raises
     ------
     SoilqlError
-        There is no such column, or none with the role `time` (SQ704), a column is no number (SQ709), no row lies in the
-        period (SQ707), or a group has two rows of the same time (SQ708).
+        There is no such column, or none with the role `time` (SQ704), a column is no number or the times are no years
+        or dates (SQ709), no row lies in the period (SQ707), or a group has two rows of the same time (SQ708).
     """
     import numpy as np
 
@@ -67,7 +67,10 @@ def series_of(ctx: Context, table: Table, wanted: Mapping[str, tuple[Ref, tuple[
         help = f"add `roles: {{time: COLUMN}}` to `{params.of.block}`"
         raise ctx.error("SQ704", f"`{params.of.block}` has no column with the role `time`", "of", help=help)
     groups = _groups(ctx, table, time)
-    rows = _in_period(ctx, table.frame[table.frame[time].notna()], time)
+    dated = table.frame[table.frame[time].notna()]
+    if _is_text(dated[time]):
+        dated = dated.assign(**{time: _dates(ctx, dated[time])})
+    rows = _in_period(ctx, dated, time)
     first = rows.drop_duplicates(_DECIMAL).sort_values(_DECIMAL)
     axis = first[_DECIMAL].to_numpy()
     keys: list[dict[str, Any]] = []
@@ -118,6 +121,22 @@ def _is_text(column: pd.Series[Any]) -> bool:
     return bool(column.dtype.kind == "O" or pd.api.types.is_string_dtype(column.dtype))
 
 
+def _dates(ctx: Context, column: pd.Series[Any]) -> np.ndarray[Any, Any]:
+    """Return the first day of each date that a text says: 2000, 2000-02 or 2000-02-18."""
+    import numpy as np
+
+    from soilql.io.dates import parse_date
+
+    days = {}
+    for text in column.unique():
+        try:
+            days[text] = np.datetime64(parse_date(str(text))[0], "ns")
+        except ValueError as problem:
+            message = f"column `{column.name}` of `{ctx.block.params.of.block}` has the role `time`: {problem}"
+            raise ctx.error("SQ709", message, "of") from None
+    return np.array([days[text] for text in column], "datetime64[ns]")
+
+
 def _in_period(ctx: Context, rows: pd.DataFrame, time: str) -> pd.DataFrame:
     """Return the rows in the period, with their decimal years."""
     import numpy as np
@@ -140,6 +159,8 @@ def _check_once(ctx: Context, part: pd.DataFrame, time: str, named: Mapping[str,
     twice = part.loc[part[_DECIMAL].duplicated(), time]
     if len(twice):
         where = ", ".join(f"{key} {value}" for key, value in named.items())
-        message = f"{len(part)} rows{' of ' + where if where else ''} have {twice.iloc[0]} more than once"
+        label = twice.iloc[0]
+        when = f"{label:.10g}" if isinstance(label, int | float) else str(label)[:10]
+        message = f"{len(part)} rows{' of ' + where if where else ''} have {when} more than once"
         help = "name the columns that tell the series apart under `groups`, or average the rows first"
         raise ctx.error("SQ708", message, "of" if ctx.block.params.groups is None else "groups", help=help)

@@ -32,6 +32,8 @@ class Overlay:
         Where the response changed significantly.
     drivers : dict of str to array of bool, shape (cells,)
         Where each driver changed significantly.
+    notes : tuple of Note
+        Drivers without a trend at some of the cells.
     """
 
     maker: RegionMaker
@@ -40,6 +42,7 @@ class Overlay:
     change: np.ndarray[Any, Any]
     changed: np.ndarray[Any, Any]
     drivers: dict[str, np.ndarray[Any, Any]]
+    notes: tuple[Note, ...] = ()
 
     def regions(self) -> Iterator[tuple[str, str, np.ndarray[Any, Any]]]:
         """Yield kind and name of each region, and which cells belong to it."""
@@ -72,6 +75,7 @@ def _overlay(ctx: Context, key: str) -> Overlay:
     cells = maker.cells(response, (None,), str(params.of))
     flag = "class" if params.significance == "p" else "significant"
     columns: list[list[Any]] = [[] for _ in range(4 + len(drivers))]
+    lacking = dict.fromkeys(drivers, 0)
     for rows in row_bands(response.data):
         crossing, area = cells.read_last(ctx, rows)
         change = response.data["change"].isel(lat=rows).to_numpy().astype(float)
@@ -79,8 +83,18 @@ def _overlay(ctx: Context, key: str) -> Overlay:
         flags = [_flags(grid, flag, rows)[known] for grid in (response, *drivers.values())]
         for column, values in zip(columns, (crossing[known], area[known], change[known], *flags), strict=True):
             column.append(values)
+        for name, grid in drivers.items():
+            lacking[name] += int(np.isnan(grid.data["change"].isel(lat=rows).to_numpy()[known]).sum())
     crossing, area, change, changed, *others = (np.concatenate(column) for column in columns)
-    return Overlay(maker, crossing, area, change, changed, dict(zip(drivers, others, strict=True)))
+    notes = [
+        Note(
+            "SQ802",
+            f"`{name}` has no trend in {count:,} of {area.size:,} cells with one of `{params.of}`: no change there",
+        )
+        for name, count in lacking.items()
+        if count
+    ]
+    return Overlay(maker, crossing, area, change, changed, dict(zip(drivers, others, strict=True)), tuple(notes))
 
 
 def _trend(ctx: Context, ref: Ref, *path: str | int) -> Grid:
@@ -117,7 +131,7 @@ def colocation_table(ctx: Context) -> Table:
     frame = pd.DataFrame(rows)
     last = ["share", "driver_share", "null_mean", "null_lower", "null_upper", "p", "status"]
     frame = frame[[*(name for name in frame.columns if name not in last and name != "flagged"), *last]]
-    return Table(frame, {"changed_Mkm2": "1e6 km2"}, notes=_notes(rows))
+    return Table(frame, {"changed_Mkm2": "1e6 km2"}, notes=(*overlay.notes, *_notes(rows)))
 
 
 def attribution_table(ctx: Context) -> Table:
@@ -142,7 +156,7 @@ def attribution_table(ctx: Context) -> Table:
                 rows.append({**head, "component": "climate", **_rest(found), "status": status})
     unit = _change_unit(ctx)
     frame = pd.DataFrame(rows)
-    return Table(frame, {} if unit is None else {"change": unit}, notes=_notes(rows))
+    return Table(frame, {} if unit is None else {"change": unit}, notes=(*overlay.notes, *_notes(rows)))
 
 
 def _null(

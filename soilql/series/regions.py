@@ -87,18 +87,30 @@ class RegionSeries:
                 column.append(np.concatenate(part))
         return cls(tuple(kinds), tuple(names), *(np.concatenate(column, axis=1) for column in columns))
 
-    def notes(self, name: str) -> Iterator[Note]:
-        """Say where the area with a value changes, so that a mean follows the area too, and where there is none."""
+    def notes(self, name: str, summary: str = "mean") -> Iterator[Note]:
+        """Say where the area with a value changes, so that a series follows the area too, and where there is none.
+
+        Parameters
+        ----------
+        name : str
+            What the values are called.
+        summary : {"mean", "total"}
+            What the series are: a total misses the cells without a value altogether.
+        """
         import numpy as np
 
+        changed = []
         for i, region in enumerate(self.names):
             area = self.area[:, i]
             if not area.any():
                 yield Note("SQ802", f"`{name}`: {self.kinds[i]} `{region}` has no cell with a value")
-            elif self.kinds[i] == "global" and np.ptp(area) > _AREA_CHANGES * area.max():
-                lost = np.ptp(area) / area.max()
-                words = f"`{name}`: the area with a value changes by up to {lost:.1%}, and the means with it"
-                yield Note("SQ713", words, Severity.INFO)
+            elif np.ptp(area) > _AREA_CHANGES * area.max():
+                changed.append((region, float(np.ptp(area) / area.max())))
+        if changed:
+            listed = ", ".join(f"{share:.1%} in {region}" for region, share in changed[:4])
+            more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
+            words = f"`{name}`: the area with a value changes by up to {listed}{more}, and the {summary}s with it"
+            yield Note("SQ713", words, Severity.WARNING if summary == "total" else Severity.INFO)
 
 
 def _means(sums: ZoneSums) -> np.ndarray[Any, Any]:

@@ -10,10 +10,10 @@ from soilql.context import Context
 from soilql.regional.inputs import RegionMaker
 from soilql.regional.sums import Cells
 from soilql.series.align import Aligned, aligned, single
-from soilql.series.fields import coded, field_note, rejected
+from soilql.series.fields import coded, field_note, rejected, status_note
 from soilql.series.pixels import Layer, map_series, row_bands
 from soilql.series.regions import ClassAreas, RegionSeries, add_bands, band_sums
-from soilql.series.trend_rows import CLASSES, asked, statuses, trend_table
+from soilql.series.trend_rows import CLASSES, asked, check_times, statuses, trend_table
 from soilql.series.units import slope_unit
 from soilql.values import Grid, Note, Table
 
@@ -29,12 +29,14 @@ def of_grid(ctx: Context) -> Grid:
     params = ctx.block.params
     grid = ctx.grid(params.of)
     data = single(ctx, str(params.of), grid, None, "of")
-    series = aligned(ctx, {"values": data}, params.period, {"values": ("of",)})
+    series = aligned(ctx, {str(params.of): data}, params.period, {str(params.of): ("of",)})
+    check_times(ctx, series.times, series.labels)
     unit = None if data.attrs.get("units") is None else str(data.attrs["units"])
     maker = RegionMaker.of(ctx)
     cells = maker.cells(grid, list(series.labels), str(params.of))
     layers = _layers(params, str(data.attrs.get("long_name", params.of)), unit, series)
-    made = map_series(ctx, grid.data, series.variables, layers, partial(_band, ctx, cells, series))
+    values = {"values": series.variables[str(params.of)]}
+    made = map_series(ctx, grid.data, values, layers, partial(_band, ctx, cells, series))
     p = made.arrays["p"]
     made.arrays["significant"][...] = rejected(p, params.level, params.fdr)
     if params.significance == "field":
@@ -42,8 +44,9 @@ def of_grid(ctx: Context) -> Grid:
     regions = RegionSeries.of(add_bands(made.parts), maker.regions)
     table, shown = _region_tables(params, ctx, regions, series, unit)
     areas = _class_areas(ctx, cells, grid, made.arrays)
-    notes = [field_note(str(params.of), p, params.level, params.fdr), *table.notes]
-    notes += [*regions.notes(str(params.of)), *_lag_note(params, made.arrays)]
+    notes = [field_note(str(params.of), p, params.level, params.fdr)]
+    notes += [*status_note(str(params.of), made.arrays["status"], statuses()), *table.notes]
+    notes += [*regions.notes(str(params.of), params.summary), *_lag_note(params, made.arrays)]
     extras = {"regions": table, "series": shown, "classes": areas}
     return Grid(made.dataset(grid.data, layers), grid.crs, (*grid.notes, *series.notes, *notes), extras)
 
@@ -65,13 +68,14 @@ def _classes(slope: np.ndarray[Any, Any], p: np.ndarray[Any, Any], **how: Any) -
 
 
 def _layers(params: Any, name: str, unit: str | None, series: Aligned) -> list[Layer]:
+    marked = {"ancillary_variables": "significant"}
     slopes = {} if slope_unit(unit) is None else {"units": slope_unit(unit)}
     values = {} if unit is None else {"units": unit}
     span = f"{_label(series.labels[0])} to {_label(series.labels[-1])}"
     wanted: list[tuple[str, str, Mapping[str, Any]]] = [
-        ("slope", f"trend of {name}", slopes),
-        ("change", f"net change of {name}, {span}", values),
-        ("relative_change", f"net change of {name}, {span}, of its line at the beginning", {"units": "%"}),
+        ("slope", f"trend of {name}", {**slopes, **marked}),
+        ("change", f"net change of {name}, {span}", {**values, **marked}),
+        ("relative_change", f"net change of {name}, {span}, of its line at the beginning", {"units": "%", **marked}),
         ("p", f"p of the trend of {name} ({params.test})", {}),
         ("z", f"Z of the trend of {name} ({params.test})", {}),
         ("tau", f"Kendall's tau-b of {name} with time", {}),
@@ -138,11 +142,25 @@ def _region_tables(
             "region": np.repeat(regions.names, steps),
             "time": np.tile(series.labels, count),
             "value": values.T.ravel(),
+            "line": _lines(table, values, series.times).T.ravel(),
+            "p": np.repeat(table.frame["p"].to_numpy(dtype=float), steps),
+            "significant": np.repeat(table.frame["significant"].to_numpy(dtype=bool), steps),
             "area_Mkm2": regions.area.T.ravel() / 1e6,
         }
     )
-    units = {"area_Mkm2": "1e6 km2"} | ({} if shown_unit is None else {"value": shown_unit})
+    units = {"area_Mkm2": "1e6 km2"} | ({} if shown_unit is None else {"value": shown_unit, "line": shown_unit})
     return table, Table(frame, units, {"time": "time"})
+
+
+def _lines(table: Table, values: np.ndarray[Any, Any], times: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the line through each series, shape (time, series), NaN outside its first and last value."""
+    import numpy as np
+
+    start, slope = (table.frame[name].to_numpy(dtype=float) for name in ("start", "slope"))
+    known = np.isfinite(values)
+    inside = np.logical_or.accumulate(known) & np.logical_or.accumulate(known[::-1])[::-1]
+    first = times[known.argmax(axis=0)]
+    return np.where(inside, start + slope * (times[:, None] - first), np.nan)
 
 
 def _totals(ctx: Context, regions: RegionSeries, unit: str | None) -> np.ndarray[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from soilql.errors import Diagnostic
 from soilql.kinds import Block, Scope
@@ -14,6 +15,18 @@ def named_refs(given: Sequence[GridRef] | Mapping[NewName, GridRef]) -> dict[str
     if isinstance(given, Mapping):
         return {str(name): ref for name, ref in given.items()}
     return {ref.block: ref for ref in given}
+
+
+def by_chance(row: Mapping[Any, Any]) -> str:
+    """Write a share beside that under shuffled flags.
+
+    Examples
+    --------
+    >>> by_chance({"share": 0.41, "null_mean": 0.22}), by_chance({"share": 0.41, "null_mean": float("nan")})
+    ('41% (by chance 22%)', '41%')
+    """
+    chance = "" if row["null_mean"] != row["null_mean"] else f" (by chance {row['null_mean']:.0%})"
+    return f"{row['share']:.0%}{chance}"
 
 
 def check_trends(block: Block, scope: Scope, *keys: str) -> Iterator[Diagnostic]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from soilql.context import Context
 from soilql.series.units import slope_unit
 from soilql.values import Note, Table
 
@@ -73,39 +74,73 @@ def trend_table(
     Returns
     -------
     Table
-        ``n``, ``first``, ``last``, ``slope``, ``lower``, ``upper``, ``p``, ``s``, ``z``, ``tau``, ``lag1``,
-        ``change`` with its interval, ``relative_change``, ``significant``, ``class``, ``status``.
+        ``n``, ``first``, ``last``, ``slope``, ``lower``, ``upper``, ``p``, ``s``, ``z``, ``tau``, ``lag1``, ``start``
+        (the line at the first time), ``change`` with its interval, ``relative_change``, ``significant``, ``class``,
+        ``status``. Each series changes between its own first and last value, which other series may not share.
     """
     import numpy as np
     import pandas as pd
 
+    from soilql.io.years import is_yearly
+    from soilql.stats.theil_sen import net_change, relative_change
     from soilql.stats.trend import trend_classes, trends
 
     found = trends(values, times, **asked(params, params.interval))
     classes = trend_classes(found.slope, found.p, params.level)
-    span = found.last - found.first
     meaning = statuses()
+    changed = {"change": found.slope, "change_lower": found.lower, "change_upper": found.upper}
     rows = []
     for i, key in enumerate(keys):
         present = np.flatnonzero(np.isfinite(values[:, i]))
         first, last = (labels[present[0]], labels[present[-1]]) if present.size else (None, None)
+        begin, end = (float(t) for t in times[present[[0, -1]]]) if present.size else (np.nan, np.nan)
         rows.append(
             {
                 **key, "n": int(found.n[i]), "first": first, "last": last,
                 "slope": found.slope[i], "lower": found.lower[i], "upper": found.upper[i],
                 "p": found.p[i], "s": found.s[i], "z": found.z[i], "tau": found.tau[i], "lag1": found.lag1[i],
-                "change": found.change[i], "change_lower": found.lower[i] * span, "change_upper": found.upper[i] * span,
-                "relative_change": found.relative_change[i], "significant": bool(found.p[i] < params.level),
+                "start": found.intercept[i] + found.slope[i] * begin,
+                **{name: float(net_change(one[i], begin, end)) for name, one in changed.items()},
+                "relative_change": float(relative_change(found.slope[i], found.intercept[i], begin, end)),
+                "significant": bool(found.p[i] < params.level),
                 "class": CLASSES.get(int(classes[i]), ""), "status": meaning[int(found.status[i])],
             }
         )  # fmt: skip
     slopes = dict.fromkeys(("slope", "lower", "upper"), slope_unit(unit))
-    changes = dict.fromkeys(("change", "change_lower", "change_upper"), unit)
+    changes = dict.fromkeys(("start", *changed), unit)
     units = {name: one for name, one in {**slopes, **changes, "relative_change": "%"}.items() if one is not None}
-    return Table(pd.DataFrame(rows), units, notes=tuple(_notes(params, rows, [*keys[0]] if keys else [])))
+    notes = _notes(params, rows, [*keys[0]] if keys else [], found.tested.tolist(), is_yearly(labels))
+    return Table(pd.DataFrame(rows), units, notes=tuple(notes))
 
 
-def _notes(params: Any, rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> Iterator[Note]:
+def check_times(ctx: Context, times: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> None:
+    """Make sure that a test that looks at neighbouring values has evenly spaced times (SQ813)."""
+    from soilql.io.years import is_yearly
+    from soilql.stats.prewhitening import evenly_spaced
+
+    test = ctx.block.params.test
+    if test == "mk" or evenly_spaced(times):
+        return
+    how = "even steps" if is_yearly(labels) else "years by a block of kind `resample`"
+    help = f"use `test: mk`, or bring the series to {how}"
+    message = f"`test: {test}` compares neighbours, and the times are not evenly spaced"
+    raise ctx.error("SQ813", message, "test", help=help)
+
+
+def _notes(
+    params: Any, rows: Sequence[Mapping[str, Any]], keys: Sequence[str], seen: Sequence[int], yearly: bool
+) -> Iterator[Note]:
+    gappy = [(row, k) for row, k in zip(rows, seen, strict=True) if row["status"] == "done" and k < row["n"] - 1]
+    if gappy:
+        shown = ", ".join(f"{k} of {row['n']} of {_name(row, keys)}" for row, k in gappy[:5])
+        more = f" and of {len(gappy) - 5} more series" if len(gappy) > 5 else ""
+        words = f"`{params.test}` tests only values whose neighbour before them is there: {shown}{more}"
+        yield Note("SQ671", words)
+    if not yearly and any(row["status"] == "done" for row in rows):
+        words = (
+            "several times a year: unless their seasons were taken out, values resemble one another and p says little"
+        )
+        yield Note("SQ671", f"{words}; a block of kind `resample` brings them to years")
     tested = [row for row in rows if row["status"] == "done"]
     if tested and max(row["n"] for row in tested) < FEW:
         longest = max(row["n"] for row in tested)
@@ -143,12 +178,13 @@ def _name(row: Mapping[str, Any], keys: Sequence[str]) -> str:
 
 
 def telling(frame: pd.DataFrame, keys: Sequence[str]) -> list[str]:
-    """Return the fewest of some columns, the last first, that tell the series apart."""
-    count = len(frame.drop_duplicates(list(keys)))
-    for start in range(len(keys) - 1, -1, -1):
-        if len(frame.drop_duplicates(list(keys[start:]))) == count:
-            return list(keys[start:])
-    return list(keys)
+    """Return the fewest of some columns, the last first, that tell the series apart; of one series, its region."""
+    varied = [key for key in keys if frame[key].nunique(dropna=False) > 1]
+    if not varied:
+        return ["region"] if "region" in keys else list(keys[:1])
+    count = len(frame.drop_duplicates(varied))
+    starts = range(len(varied) - 1, -1, -1)
+    return next(varied[start:] for start in starts if len(frame.drop_duplicates(varied[start:])) == count)
 
 
 def lines(table: Table) -> list[str]:
@@ -162,10 +198,22 @@ def lines(table: Table) -> list[str]:
     found = []
     for name, row in zip(names, frame.to_dict("records"), strict=True):
         if row["status"] != "done":
-            found.append(f"{name:<{width}} {row['status']}")
+            found.append(f"{name:<{width}} {row['status']}".lstrip())
             continue
         interval = f" [{row['lower']:.3g}, {row['upper']:.3g}]" if row["lower"] == row["lower"] else ""
-        ends = f"{str(row['first'])[:10]}-{str(row['last'])[:10]}"
-        change = f"{row['change']:+.3g}{change_unit} over {ends}"
-        found.append(f"{name:<{width}} {row['slope']:.3g}{interval}{unit}, p = {row['p']:.2g}, {change}")
+        change = f"{row['change']:+.3g}{change_unit} over {_span(row['first'], row['last'])}"
+        found.append(f"{name:<{width}} {row['slope']:.3g}{interval}{unit}, p = {row['p']:.2g}, {change}".lstrip())
     return found
+
+
+def _span(first: Any, last: Any) -> str:
+    """Write two times as years or as days; years stay whole where their column has gaps.
+
+    Examples
+    --------
+    >>> _span(2000.0, 2014.0), _span("2000-01-15T12:00", "2014-12-16T12:00")
+    ('2000-2014', '2000-01-15 to 2014-12-16')
+    """
+    if isinstance(first, int | float):
+        return f"{first:.10g}-{last:.10g}"
+    return f"{str(first)[:10]} to {str(last)[:10]}"

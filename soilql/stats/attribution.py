@@ -105,11 +105,11 @@ def attribution(
     zones : array_like of int, shape (...), optional
         Flags are shuffled within each zone, so that the null keeps how common they are in, say, each climate.
     shuffles : int
-        Number of shuffles.
+        Number of shuffles; with 0 there is no null, and it is NaN.
     level : float
         Probability between the quantiles of the null.
     seed : int
-        Of the shuffles. The same seed and order of pixels give the same null.
+        Of the shuffles. The same seed gives the same null, whatever the order of the pixels.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def attribution(
     >>> round(found.share, 6), round(found.rest, 6), found.flagged
     (0.761905, 0.238095, 2)
     """
-    whole_number(shuffles, "shuffles", 1)
+    whole_number(shuffles, "shuffles", 0)
     ends = float(fractions(level, "level", open_ends=True)[0])
     size, flagged, here = _counted(change, flags, area, counted)
     weights = np.asarray(area, dtype=np.float64)[here]
@@ -137,7 +137,7 @@ def attribution(
         return Attribution(nan, nan, nan, nan, nan, nan, nan, size.size, int(flagged.sum()))
     share = float(size[flagged].sum()) / total
     codes = np.zeros(size.size, np.intp) if zones is None else _shaped(zones, here.shape, "zones")[here]
-    null = _shuffled(size, flagged, codes, shuffles, seed) / total
+    null = _shuffled(size, flagged, codes, shuffles, seed) / total if shuffles else np.array([nan])
     lower, upper = np.quantile(null, [0.5 - 0.5 * ends, 0.5 + 0.5 * ends])
     # Sums in another order differ in the last digits, which must not tell equal shares apart.
     reached = int(np.count_nonzero(null >= share * (1.0 - 1e-12)))
@@ -147,7 +147,7 @@ def attribution(
         null_mean=float(null.mean()),
         null_lower=float(lower),
         null_upper=float(upper),
-        p=(1 + reached) / (1 + shuffles),
+        p=(1 + reached) / (1 + shuffles) if shuffles else nan,
         area_share=float(weights[flagged].sum()) / covered,
         pixels=size.size,
         flagged=int(flagged.sum()),
@@ -222,7 +222,8 @@ def _shuffled(size: Floats, flagged: Flags, zones: NDArray[np.generic], shuffles
         rows = order[first:last]
         number = int(flagged[rows].sum())
         if number:
-            parts.append((size[rows], number))
+            # Drawn from sizes in order, the same numbers do not depend on where the pixels stand.
+            parts.append((np.sort(size[rows]), number))
         first = last
     sums = np.zeros(shuffles)
     for shuffle in range(shuffles):

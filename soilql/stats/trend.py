@@ -52,7 +52,8 @@ class TrendStatus(IntEnum):
     CONSTANT = 2
     """All values of the tested series are equal: S is 0, p is 1, there is no tau."""
     NO_CORRECTION = 3
-    """Serial correlation could not be estimated, or left no positive variance: there is a slope, but no test."""
+    """Serial correlation could not be estimated, left no positive variance, or too few values with a neighbour before
+    them: there is a slope, but no test."""
 
 
 class TrendClass(IntEnum):
@@ -73,6 +74,8 @@ class Trends:
     ----------
     n : ndarray of int64
         Values that are present.
+    tested : ndarray of int64
+        Values that the test sees: pre-whitening keeps those whose neighbour before them is present too.
     s, var_s, z : ndarray
         Kendall's S of the tested series, its variance with ties (times the factor of ``hamed_rao`` or ``yue_wang``),
         and (S -+ 1)/sqrt(var_s).
@@ -95,6 +98,7 @@ class Trends:
     """
 
     n: Ints
+    tested: Ints
     s: Floats
     var_s: Floats
     z: Floats
@@ -182,7 +186,7 @@ def trends(
 
     flat = series.reshape(series.shape[0], -1)
     plain = mann_kendall_theil_sen(flat, t)
-    s, var_s, z, p, tau, status = _tested(flat, t, plain, test, p_value, alternative)
+    tested, s, var_s, z, p, tau, status = _tested(flat, t, plain, test, p_value, alternative, least)
     estimate, intercept = _line(flat, t, plain, slope)
     ids = None if pixels is None else np.asarray(pixels).reshape(-1)
     bootstrap = {"replicates": replicates, "seed": seed, "shared": shared, "pixels": ids, "block_length": block_length}
@@ -195,6 +199,7 @@ def trends(
     first, last, shape = float(t[0]), float(t[-1]), series.shape[1:]
     return Trends(
         n=plain.n.astype(np.int64).reshape(shape),
+        tested=tested.astype(np.int64).reshape(shape),
         s=s.reshape(shape),
         var_s=var_s.reshape(shape),
         z=z.reshape(shape),
@@ -264,9 +269,15 @@ def _checked(test: str, slope: str, p_value: str, alternative: str, interval: st
 
 
 def _tested(
-    flat: NDArray[np.floating], t: Floats, plain: MannKendallMap, test: str, p_value: str, alternative: str
-) -> tuple[Floats, Floats, Floats, Floats, Floats, NDArray[np.int8]]:
-    """Return S, its variance, Z, p, tau and the status of every pixel."""
+    flat: NDArray[np.floating],
+    t: Floats,
+    plain: MannKendallMap,
+    test: str,
+    p_value: str,
+    alternative: str,
+    least: int,
+) -> tuple[NDArray[np.integer], Floats, Floats, Floats, Floats, Floats, NDArray[np.int8]]:
+    """Return the number of tested values, S, its variance, Z, p, tau and the status of every pixel."""
     tested, found, factor = flat, plain, np.ones(flat.shape[1])
     if test != "mk":
         from soilql.kernels.mann_kendall import mann_kendall_theil_sen
@@ -275,7 +286,8 @@ def _tested(
         if test in PREWHITENINGS:
             tested, r = prewhiten(even, even_times, plain.slope, test)
             found = mann_kendall_theil_sen(tested, even_times[1:])
-            factor = np.where(np.isnan(r), np.nan, 1.0)
+            # A series without gaps loses its first value; one that loses more than `least` allows is not tested.
+            factor = np.where(np.isnan(r) | (found.n < least - 1), np.nan, 1.0)
         else:
             factor = variance_factor(even, even_times, plain.slope, test)
     status = np.zeros(flat.shape[1], dtype=np.int8)
@@ -295,7 +307,7 @@ def _tested(
     p[here] = exact_p_map(tested[:, here], s[here], found.n[here], found.tied[here], alternative)
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(s == 0.0, 0.0, (s - np.sign(s)) / np.sqrt(var_s))
-    return s, var_s, z, p, found.tau.copy(), status
+    return found.n, s, var_s, z, p, found.tau.copy(), status
 
 
 def _line(flat: NDArray[np.floating], t: Floats, plain: MannKendallMap, slope: str) -> tuple[Floats, Floats]:

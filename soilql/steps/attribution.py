@@ -12,10 +12,10 @@ from soilql.errors import Diagnostic
 from soilql.kinds import Block, Schema, Scope, Variable
 from soilql.params import GridRef, NewName, ZonesRef, param
 from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, ON, check_zone_variables
-from soilql.series.trend_refs import check_trends, named_refs
+from soilql.series.trend_refs import by_chance, check_trends, named_refs
 from soilql.values import Table, ValueType
 
-VERSION = 1
+VERSION = 2
 PRODUCES = ValueType.TABLE
 
 
@@ -87,8 +87,7 @@ def headline(table: Table) -> list[str]:
     frame = table.frame[table.frame["component"] == "land cover"]
     width = max((len(str(name)) for name in frame["region"]), default=0)
     return [
-        f"{row['region']:<{width}} land cover {row['share']:.0%} (by chance {row['null_mean']:.0%}), "
-        f"climate {1 - row['share']:.0%}"
+        f"{row['region']:<{width}} land cover {by_chance(row)}, climate {1 - row['share']:.0%}"
         if row["share"] == row["share"]
         else f"{row['region']:<{width}} {row['status']}"
         for row in frame.to_dict("records")

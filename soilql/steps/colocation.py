@@ -12,10 +12,10 @@ from soilql.errors import Diagnostic
 from soilql.kinds import Block, Schema, Scope, Variable
 from soilql.params import GridRef, NewName, ZonesRef, param
 from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, ON, check_zone_variables
-from soilql.series.trend_refs import check_trends, named_refs
+from soilql.series.trend_refs import by_chance, check_trends, named_refs
 from soilql.values import Table, ValueType
 
-VERSION = 1
+VERSION = 2
 PRODUCES = ValueType.TABLE
 
 
@@ -78,7 +78,9 @@ def check(block: Block, scope: Scope) -> Iterator[Diagnostic]:
 def headline(table: Table) -> list[str]:
     """Say the shares of the whole: ``global  SV 41 % (by chance 22 %)``."""
     whole = table.frame[table.frame["kind"] == "global"]
-    parts = [f"{r['driver']} {r['share']:.0%} (by chance {r['null_mean']:.0%})" for r in whole.to_dict("records")]
+    if (whole["status"] != "done").all():
+        return [f"global  {status}" for status in whole["status"].unique()]
+    parts = [f"{row['driver']} {by_chance(row)}" for row in whole.to_dict("records")]
     return [f"global  {'  '.join(parts)}"] if parts else []
 
 

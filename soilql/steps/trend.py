@@ -110,6 +110,7 @@ def produces(params: Params, scope: Scope) -> ValueType | None:
 
 #: Variables of the maps and columns of the tables.
 _SLOPES = ("slope", "lower", "upper")
+_CHANGES = ("start", "change_lower", "change_upper")
 _NUMBERS = ("p", "z", "tau", "lag1", "n")
 _CODES = ("class", "significant", "status")
 
@@ -135,6 +136,8 @@ def schema(block: Block, scope: Scope) -> Schema | None:
     found |= {"change": Variable("number", unit), "relative_change": Variable("number", "%")}
     found |= {name: Variable("number") for name in _NUMBERS}
     if value_type is ValueType.TABLE:
+        found |= {name: Variable("number", unit) for name in _CHANGES}
+        found |= {"s": Variable("number"), "first": Variable(), "last": Variable()}
         found |= {"class": Variable("text"), "significant": Variable("boolean"), "status": Variable("text")}
         return Schema(found, open=known is None or known.open or params.groups is None)
     return Schema(found | {name: Variable("number") for name in _CODES})

@@ -76,7 +76,7 @@ def test_colocated_proportion():
     [
         (lambda: attribution_share(CHANGE, FLAGS[:3], AREA), "`flags` has shape"),
         (lambda: attribution_share(CHANGE, FLAGS, [1.0, -1.0, 1.0, 1.0]), "areas must be"),
-        (lambda: attribution(CHANGE, FLAGS, AREA, shuffles=0), "shuffles"),
+        (lambda: attribution(CHANGE, FLAGS, AREA, shuffles=-1), "shuffles"),
         (lambda: attribution(CHANGE, FLAGS, AREA, zones=[1]), "`zones` has shape"),
         (lambda: attribution(CHANGE, FLAGS, AREA, level=1.0), "strictly between"),
         (lambda: colocated_proportion([1], [1, 0], [1.0]), "`driver` has shape"),
@@ -86,3 +86,22 @@ def test_colocated_proportion():
 def test_what_makes_no_sense_is_refused(call, words):
     with pytest.raises(SoilqlError, match=words):
         call()
+
+
+def test_order_of_pixels_leaves_no_trace():
+    rng = np.random.default_rng(5)
+    change, flags, area = rng.normal(size=200), rng.random(200) < 0.3, rng.random(200)
+    order, zones = rng.permutation(200), np.arange(200) % 3
+    for codes in (None, zones):
+        there = attribution(change, flags, area, zones=codes, seed=3)
+        turned = attribution(
+            change[order], flags[order], area[order], zones=codes if codes is None else codes[order], seed=3
+        )
+        for name in ("share", "null_mean", "null_lower", "null_upper", "p"):
+            np.testing.assert_allclose(getattr(turned, name), getattr(there, name), rtol=1e-12, err_msg=name)
+
+
+def test_no_shuffles_no_null():
+    found = attribution([10, -4, 3, 1], [1, 0, 1, 0], [1, 1, 2, 1], shuffles=0)
+    assert round(found.share, 6) == 0.761905  # reference of the study's definition
+    assert np.isnan([found.null_mean, found.null_lower, found.null_upper, found.p]).all()
