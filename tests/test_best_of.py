@@ -191,6 +191,21 @@ def test_a_zone_without_a_choice_has_none_or_the_best_of_all_rows() -> None:
     reload(model)
 
 
+def test_the_best_of_all_rows_is_not_said_to_predict_where_it_has_no_fit() -> None:
+    frame = observations()
+    frame.loc[frame["T"] > 10, "Rs"] = np.nan
+    world = World(
+        Table(frame, TABLE.units, TABLE.roles),
+        curve=("nonlinear", CURVE.replace("}", ", by: climate}")),
+        flat=("linear", FLAT.replace("}", ", by: climate}")),
+    )
+    model = world.best("fallback: all\n")
+    assert model.choice == ("curve", None)
+    said = next(note.message for note in model.notes if "zone `warm`" in note.message)
+    assert said.endswith("; `curve`, the best of all rows, has no fit there either")
+    assert model.summary().frame["status"].tolist() == ["chosen", "no candidate could be chosen"]
+
+
 def reload(model: Any) -> Any:
     kind = kinds.find("models", "best_of")
     assert kind is not None

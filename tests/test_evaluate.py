@@ -191,6 +191,18 @@ def test_notes_of_the_folds_are_said_once_with_their_number() -> None:
     assert [note.message for note in found.notes] == ["`m`, 2 of 2 folds: did not converge"]
 
 
+def test_notes_that_differ_in_their_numbers_alone_are_one() -> None:
+    def refit(rows: np.ndarray[Any, Any]) -> Constant:
+        said = [f"zone `T{rows[0]}`: no fit", f"zone `a`: {rows[0]} rows of {20 + rows[0]}, 3.5e-{rows[0]} needed"]
+        return Constant(5.0, notes=tuple(Note("SQ802", words) for words in said))
+
+    assert [note.message for note in evaluate(refit=refit).notes] == [
+        "`m`, 1 of 2 folds: zone `T2`: no fit",
+        "`m`, 2 of 2 folds, numbers of the first: zone `a`: 2 rows of 22, 3.5e-2 needed",
+        "`m`, 1 of 2 folds: zone `T0`: no fit",
+    ]
+
+
 def test_rows_never_tested_train_every_fold() -> None:
     seen: list[list[int]] = []
 
@@ -234,3 +246,71 @@ def test_the_headline_is_the_skill_over_all_rows() -> None:
     ]
     assert headline(Table(frame[["model", "zone"]].assign(MAE=2.0, unit="g").iloc[:1])) == ["qrf MAE 2 g"]
     assert headline(Table(frame[["model", "zone"]].iloc[:1])) == ["qrf"]
+
+
+@dataclass(frozen=True)
+class Levels(Constant):
+    """Has some quantiles and no others, as boosted trees have."""
+
+    levels: tuple[float, ...] = (0.05, 0.95)
+
+    def predict(self, columns: Mapping[str, Any], *, quantiles: Sequence[float] = (), **_: Any) -> dict[str, Any]:
+        if any(level not in self.levels for level in quantiles):
+            raise SoilqlError(Diagnostic("SQ804", "was fitted for 0.05, 0.95"))
+        return super().predict(columns, quantiles=quantiles)
+
+
+def test_a_model_is_scored_by_the_quantiles_that_it_has() -> None:
+    # Every error is 0.5, the 90 % interval reaches 0.45 x 1.2 to either side, and there is no other.
+    half = half_mean(TABLE)
+    found = evaluate(refit=lambda rows: Levels(half(rows).value, 1.2), m=Levels(0.0, 1.2))
+    row = found.frame.iloc[0]
+    assert row["coverage_90"] == 1.0
+    assert row["pinball_q95"] == pytest.approx(np.mean([0.05 * 1.04, 0.05 * 0.04]))
+    assert not {"coverage_50", "pinball_q50"} & set(found.frame.columns)
+    assert [(note.code, note.message) for note in found.notes] == [
+        ("SQ804", "`m` has no quantiles 0.25, 0.5, 0.75: scored by 0.05, 0.95")
+    ]
+
+
+def test_measures_of_quantiles_that_are_asked_for_in_vain_are_told() -> None:
+    found = evaluate("metrics: [RMSE, coverage]")
+    assert list(found.frame.columns[6:]) == ["RMSE"]
+    assert [note.message for note in found.notes] == ["`m` has no quantiles: coverage left out"]
+
+
+def test_a_choice_among_models_may_have_quantiles_in_some_folds_only() -> None:
+    half = half_mean(TABLE)
+    found = evaluate(refit=lambda rows: Constant(half(rows).value, 1.2 if rows[0] == 0 else None), spread=1.2)
+    row = found.frame.iloc[0]
+    assert row["R2"] == pytest.approx(81 / 82)
+    assert not [name for name in found.frame.columns if name.startswith(("pinball", "coverage"))]
+    assert "q50" not in found.extras["predictions"].frame
+    assert [(note.code, note.message) for note in found.notes] == [
+        ("SQ804", "`m` has no quantiles in 1 of 2 folds: no interval is scored")
+    ]
+
+
+def test_models_scored_on_different_rows_are_told() -> None:
+    frame = TABLE.frame.assign(w=[0.0, np.nan, 2.0, 3.0])
+    table = Table(frame, TABLE.units, TABLE.roles)
+
+    @dataclass(frozen=True)
+    class OfW(Constant):
+        variables: tuple[str, ...] = ("w",)
+
+        def predict(self, columns: Mapping[str, Any], **ask: Any) -> dict[str, Any]:
+            return super().predict({"x": columns["w"]}, **ask)
+
+    found = run_kind(
+        "analyses", "evaluate", "models: [m, other]\nscheme: halves\n",
+        {"m": Constant(0.0), "other": OfW(0.0), "halves": Halves((0, 0, 1, 1))},
+        refits={"m": lambda rows: Constant(0.0), "other": lambda rows: OfW(0.0)},
+        trainings={"m": lambda: table, "other": lambda: table},
+    )  # fmt: skip
+    assert found.frame["n"].tolist() == [4, 3]
+    said = [(note.code, note.message) for note in found.notes]
+    assert said[0][0] == "SQ713" and said[0][1].startswith("`other`: 1 of 4 rows held out have no prediction")
+    assert said[1:] == [
+        ("SQ645", "the models are scored on different rows, those that each predicts: `m` 4, `other` 3")
+    ]

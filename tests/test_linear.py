@@ -158,6 +158,15 @@ def test_units_of_a_driver_change_nothing_but_its_coefficient() -> None:
     np.testing.assert_allclose(a["estimate"], b["estimate"] * [1, 1e-8], rtol=1e-9)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_response_that_does_not_vary_has_no_r2_and_says_so() -> None:
+    # R2 = 1 - 0/0; R's summary.lm gives NaN and warns of an essentially perfect fit.
+    model = fitted("y ~ x", {"y": [500.0] * 5, "x": [1.0, 2, 4, 5, 9]})
+    assert np.isnan([scores(model)[name] for name in ("R2", "adjusted R2", "F", "F p")]).all()
+    assert [note.message for note in model.notes] == ["`y` is 500 in all rows: there is nothing to explain"]
+    np.testing.assert_allclose(model.predict({"x": np.array([100.0])})["mean"], 500, rtol=1e-12)
+
+
 def test_collinear_columns_are_named() -> None:
     rng = np.random.default_rng(0)
     tree, grass, rain = rng.uniform(0, 40, (3, 50))

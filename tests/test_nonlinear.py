@@ -190,6 +190,13 @@ def test_parameter_at_its_bound_is_noted() -> None:
     assert "`b` = 0.03" in model.notes[0].message
 
 
+def test_a_response_that_does_not_vary_is_told_and_has_one_optimum() -> None:
+    table = Table(TABLE.frame.assign(Rs=500.0), TABLE.units)
+    model = fitted("formula: Rs ~ a*exp(b*T)\nparams: [a, b]\ndata: t\n", table)
+    np.testing.assert_allclose(model.summary().frame["estimate"], [500, 0], atol=1e-9)
+    assert [note.message for note in model.notes] == ["`Rs` is 500 in all rows: there is nothing to explain"]
+
+
 def test_parameters_that_cannot_be_told_apart() -> None:
     with pytest.raises(SoilqlError) as error:
         fitted("formula: Rs ~ a*k*exp(b*T)\ndata: t\nparams: [a, k, b]\n")

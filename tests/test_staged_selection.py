@@ -249,7 +249,7 @@ def test_no_candidate_that_explains_anything_is_a_stage_without_a_choice() -> No
         "data: t\nscore: cross_validated\nstages:\n"
         '  one: {formula: "Rs ~ a + b*X", params: [a, b], variable: X, candidates: [x]}\n'
     )
-    with pytest.raises(SoilqlError, match="no stage could be fitted"):
+    with pytest.raises(SoilqlError, match=r"not scored: no candidate explains anything \(the largest R2 is -"):
         staged(text, Table(frame, {}, {"site": "site"}))
 
 

@@ -118,6 +118,7 @@ def fit_model(
     if zones is not None and len(found.fits) < len(labels):
         fallback, said = _fall_back(ctx, rows, codes, found, one, needed, bare)
         notes += said
+    found.notes += _flat(rows, codes, response, found.fits)
     notes += tuple(replace(n, message=_in_zone(labels[k], n.message, zones is not None)) for k, n in found.notes)
     if not found.fits and fallback is None:
         raise _nothing_fitted(ctx, found.statuses, notes)
@@ -252,6 +253,14 @@ def _constant(rows: Rows, inside: np.ndarray[Any, Any]) -> str:
     kept = {name: values[inside] for name, values in rows.columns.items() if values.dtype.kind == "f"}
     found = [f"`{name}` is {values[0]:g} in all rows" for name, values in kept.items() if (values == values[0]).all()]
     return f"; {', '.join(found)}" if found else ""
+
+
+def _flat(rows: Rows, codes: np.ndarray[Any, Any], response: str, fits: Iterable[int]) -> Iterator[tuple[int, Note]]:
+    """Say of which fitted zones the response holds one number only."""
+    for code in fits:
+        y = rows.columns[response][codes == code]
+        if (y == y[0]).all():
+            yield code, Note("SQ801", f"`{response}` is {y[0]:g} in all rows: there is nothing to explain")
 
 
 def _in_zone(label: str, message: str, by_zone: bool) -> str:

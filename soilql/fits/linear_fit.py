@@ -336,6 +336,10 @@ def fit_zone(
 
 
 def _scores(found: Any, sigma: float) -> dict[str, float]:
+    if found.k_constant and np.ptp(found.model.endog) == 0:  # nothing varies that could be explained
+        nan, tested = float("nan"), found.df_model > 0
+        scores = {"sigma": sigma, "R2": nan, "adjusted R2": nan}
+        return scores | ({"F": nan, "F df": float(found.df_model), "F p": nan} if tested else {})
     scores = {"sigma": sigma, "R2": float(found.rsquared), "adjusted R2": float(found.rsquared_adj)}
     if found.df_model > 0:
         scores |= {"F": float(found.fvalue), "F df": float(found.df_model), "F p": float(found.f_pvalue)}

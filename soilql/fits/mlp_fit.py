@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from soilql.fits.learner_data import Floats, Scaling, Training, scaling_of, spread_of, steadily
+from soilql.fits.learner_data import Floats, Scaling, Training, scaling_of, spread_of, steadily, steady
 from soilql.kernels.learners import network_output
 from soilql.values import State
 
@@ -55,7 +55,7 @@ class MlpSettings:
         """
         scaling = scaling_of(data, self.standardize) if like is None else like.scaling
         center, scale = spread_of(data.y)
-        X, y = scaling.apply(data.X), (data.y - center) / scale
+        X, y = scaling.apply_steadily(data.X), steady((data.y - center) / scale)
         networks, iterations, unfinished = [], [], 0
         for i in range(self.networks):
             estimator = self._estimator((self.seed + i) % 2**32, data.count)

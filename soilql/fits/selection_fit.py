@@ -136,9 +136,10 @@ def _run_stage(
     try:
         best, tied = (competing[0], []) if given else _best(competing, rules)
     except SoilqlError as error:
+        reason = error.diagnostics[0].message
         for trial in competing:
-            trial.status = "fitted, not scored"
-        return error.diagnostics[0].message
+            trial.status = f"fitted, not scored: {reason}"
+        return reason
     best.chosen = True
     _go_on(path, stage, best, held)
     path.lines.append(_line(stage, best, competing, rules))

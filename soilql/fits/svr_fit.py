@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from soilql.fits.learner_data import Floats, Scaling, Training, scaling_of, spread_of, steadily
+from soilql.fits.learner_data import Floats, Scaling, Training, scaling_of, spread_of, steadily, steady
 from soilql.kernels.learners import weighted_kernels
 from soilql.values import State
 
@@ -69,14 +69,14 @@ class SvrSettings:
         from sklearn.svm import SVR
 
         scaling = scaling_of(data, self.standardize) if like is None else like.scaling
-        X = scaling.apply(data.X)
+        X = scaling.apply_steadily(data.X)
         kernel = Kernel(self.kernel, self._gamma(X), self.offset, self.degree) if like is None else like.kernel
         center, scale = spread_of(data.y)
         machine: Any = SVR  # without type hints
         estimator = machine(
             kernel=_SKLEARN_KERNELS[self.kernel],
             C=self.C,
-            epsilon=self.epsilon / scale if self.epsilon_in == "response" else self.epsilon,
+            epsilon=float(steady(np.array(self.epsilon / scale))) if self.epsilon_in == "response" else self.epsilon,
             gamma=kernel.gamma,
             degree=self.degree,
             coef0=self.offset,
@@ -84,7 +84,7 @@ class SvrSettings:
             max_iter=self.max_iterations,
         )
         with steadily():
-            estimator.fit(X, (data.y - center) / scale)
+            estimator.fit(X, steady((data.y - center) / scale))
         stopped = bool(estimator.fit_status_) or int(np.max(estimator.n_iter_)) >= self.max_iterations
         return SvrModel(
             scaling,
@@ -215,7 +215,7 @@ def together(models: Sequence[SvrModel], drawn: Sequence[NDArray[Any]], data: Tr
             np.add.at(weights[:, column], drawn[i][models[i].support], models[i].weights)
         first = models[members[0]]
         used = np.flatnonzero(weights.any(axis=1))
-        parts.append((members, first, first.scaling.apply(data.X[used]), weights[used]))
+        parts.append((members, first, first.scaling.apply_steadily(data.X[used]), weights[used]))
     intercepts = np.array([model.intercept for model in models])
 
     def predict(X: Floats) -> Floats:

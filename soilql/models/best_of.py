@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from soilql.fits.best_of_fit import BestOf
     from soilql.fits.best_of_scores import HeldOut
 
-VERSION = 1
+VERSION = 2
 PRODUCES = ValueType.MODEL
 #: The tables name the candidates.
 SHOWS_NAMES = ("inputs",)
@@ -98,7 +98,8 @@ def run(params: Params, ctx: Context) -> BestOf:
     labels = (WHOLE,) if zones is None else zones.labels
     held = _held_out(params, ctx, table, zones, next(iter(fitted.values())).response)
     rules = Rules(params.metric, tuple(params.then), params.average, params.sample == "common", params.min_share)
-    candidates = compare(held, labels, _unfit(fitted, zones), rules)
+    unfit = _unfit(fitted, zones)
+    candidates = compare(held, labels, unfit, rules)
     best = candidates[candidates["chosen"]]
     chosen: dict[str, str] = dict(zip(best["zone"], best["model"], strict=True))
     others = None
@@ -106,13 +107,14 @@ def run(params: Params, ctx: Context) -> BestOf:
         over_all = compare(replace(held, codes=np.zeros_like(held.codes)), [f"{FALLBACK}{WHOLE}"], {}, rules)
         candidates = pd.concat([candidates, over_all], ignore_index=True)
         others = next(iter(over_all.loc[over_all["chosen"], "model"]), None)
-    notes = tuple(_notes(params, candidates, chosen, labels, held, others))
+    helped = {label: others for label in labels if label not in chosen and (others, label) not in unfit}
+    notes = tuple(_notes(params, candidates, chosen, labels, held, others, helped))
     if not chosen:
         message = f"no candidate of `{ctx.block.name}` could be chosen"
         why = tuple(note.message for note in notes)
         raise SoilqlError(Diagnostic("SQ801", message, ctx.block.span("models"), notes=why))
     first = next(iter(fitted.values()))
-    choice = tuple(chosen.get(label, others) for label in labels)
+    choice = tuple(chosen.get(label, helped.get(label)) for label in labels)
     kept = {name: model for name, model in fitted.items() if name in choice}
     said = [replace(n, message=f"`{name}`: {n.message}") for name, model in kept.items() for n in model.notes]
     return BestOf(
@@ -239,13 +241,15 @@ def _notes(
     labels: Sequence[str],
     held: HeldOut,
     others: str | None,
+    helped: Mapping[str, str | None],
 ) -> Iterator[Note]:
     """Yield what has to be known of the choice: zones without one, ties, fits that failed."""
     for label in labels:
         rows = candidates[candidates["zone"] == label].to_dict("records")
         if label not in chosen:
             why = "; ".join(f"`{row['model']}`: {row['status']}" for row in rows)
-            used = f"; `{others}`, the best of all rows, is used" if others else ""
+            used = f"; `{others}`, the best of all rows, {'is used' if label in helped else 'has no fit there either'}"
+            used = used if others else ""
             yield Note("SQ802", f"zone `{label}`: no candidate could be chosen ({why}){used}")
         tied = [f"`{row['model']}`" for row in rows if "ties" in row["status"]]
         if tied:

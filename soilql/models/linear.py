@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from soilql.expr.parse import Expression
     from soilql.expr.terms import Terms
 
-VERSION = 1
+VERSION = 2
 PRODUCES = ValueType.MODEL
 
 

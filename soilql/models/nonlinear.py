@@ -16,7 +16,7 @@ from soilql.source import Mapping as MappingNode
 from soilql.source import Scalar
 from soilql.values import State, ValueType
 
-VERSION = 1
+VERSION = 2
 PRODUCES = ValueType.MODEL
 
 

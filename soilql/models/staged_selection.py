@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from soilql.fits.selection_plan import Selection
     from soilql.fits.training import Rows
 
-VERSION = 1
+VERSION = 2
 PRODUCES = ValueType.MODEL
 
 #: Folds of single rows, also where the table has sites.

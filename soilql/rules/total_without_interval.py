@@ -30,17 +30,22 @@ TITLE = "total without an interval"
 
 
 def check(spec: Spec) -> Iterator[Diagnostic]:
-    """Yield a warning for each prediction that has quantiles or a spread, no members, and is added up."""
+    """Yield a warning for each prediction with quantiles, a spread or members that keeps no members and is added up."""
     seen = set()
     for total in design.blocks(spec, "total"):
         for i, ref in enumerate(total.params.of):
             for use in design.uses(spec, ref):
                 params, name = use.prediction.params, use.prediction.name
-                uncertain = bool(params.quantiles) or params.sd
-                if name in seen or params.members or not uncertain or use.variable not in (None, "mean"):
+                uncertain = bool(params.quantiles) or params.sd or params.members > 0
+                kept = params.members and params.keep_members
+                if name in seen or kept or not uncertain or use.variable not in (None, "mean"):
                     continue
                 seen.add(name)
-                what = "quantiles" if params.quantiles else "a standard deviation"
-                message = f"`{name}` has {what} but no members, so its total has no interval"
-                help = f"add `members: 200` to `{name}`"
+                if params.members:
+                    message = f"`{name}` does not keep its members, so its total has no interval"
+                    help = f"leave `keep_members: false` out, or add up the model: `models: {params.model}`"
+                else:
+                    what = "quantiles" if params.quantiles else "a standard deviation"
+                    message = f"`{name}` has {what} but no members, so its total has no interval"
+                    help = f"add `members: 200` to `{name}`"
                 yield Diagnostic(CODE, message, total.span("of", i), help=help, severity=Severity.WARNING)

@@ -301,6 +301,9 @@ def _rivals(
 ) -> tuple[tuple[Floats, float], ...]:
     """Return other local minima that explain the data nearly as well, best first."""
     near = np.maximum(np.where(np.isfinite(se), 0.1 * se, np.inf), 1e-6 * np.abs(theta))
+    # An exact fit has no standard errors to go by, and a parameter may be zero: what moves no prediction is no other.
+    with np.errstate(divide="ignore"):
+        near = np.maximum(near, 1e-6 * np.linalg.norm(problem.y) / np.linalg.norm(problem.jacobian(theta), axis=0))
     kept: list[Solution] = []
     for solution in sorted(found, key=lambda s: s.rss):
         if solution.rss > rss * (1 + _NEARLY_EQUAL_RSS) + _floor(problem):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-VERSION = 1
+VERSION = 2
 PRODUCES = ValueType.TABLE
 #: The column `model` names the models.
 SHOWS_NAMES = ("inputs",)
@@ -29,6 +30,10 @@ Metric: TypeAlias = Literal["R2", "R2_folds", "r2", "RMSE", "MAE", "bias", "pinb
 WHOLE = "all"
 _IN_UNIT = ("RMSE", "MAE", "bias")
 _OF_QUANTILES = ("pinball", "coverage")
+#: A number in a message, and no part of a name.
+_NUMBER = re.compile(r"(?<![\w`.])-?\d[\d,.]*(e[-+]?\d+)?(?![\w`])")
+#: Code of a model that is asked for quantiles that it does not have.
+_NO_QUANTILES = "SQ804"
 
 
 @dataclass(frozen=True)
@@ -75,9 +80,16 @@ def run(params: Params, ctx: Context) -> Table:
     return Table(
         frame,
         {} if unit is None else {name: unit for name in frame.columns if _has_unit(name)},
-        notes=tuple(note for one in tested for note in one.notes),
+        notes=(*(note for one in tested for note in one.notes), *_unlike(tested)),
         extras={"predictions": _predictions(predictions, unit)},
     )
+
+
+def _unlike(tested: Sequence[_Tested]) -> Iterator[Note]:
+    """Say how many rows each model is scored on, where they are not the same for all."""
+    if len({one.scored for one in tested}) > 1:
+        counts = ", ".join(f"`{one.model}` {len(one.scored)}" for one in tested)
+        yield Note("SQ645", f"the models are scored on different rows, those that each predicts: {counts}")
 
 
 def _has_unit(column: str) -> bool:
@@ -103,6 +115,12 @@ class _Tested:
     failed: int
     notes: tuple[Note, ...]
 
+    @property
+    def scored(self) -> frozenset[int]:
+        """Rows of the training table that are observed and predicted."""
+        usable = self.frame[["observed", "predicted"]].notna().all(axis=1)
+        return frozenset(self.frame.loc[usable, "row"])
+
 
 def _test(params: Params, ctx: Context, ref: ModelRef) -> _Tested:
     import numpy as np
@@ -116,10 +134,11 @@ def _test(params: Params, ctx: Context, ref: ModelRef) -> _Tested:
     if not labels:
         raise ctx.error("SQ608", f"`{params.scheme}` puts no row of `{ref}` in a test fold", "scheme")
     columns = table_columns(table)
-    quantiles = _quantiles(params, fitted, columns)
+    quantiles, unheard = _quantiles(params, str(ref), fitted, columns)
     found = {name: np.full(len(folds), np.nan) for name in ("predicted", *map(quantile_name, quantiles))}
     failures: list[tuple[int, SoilqlError]] = []
     said: dict[Note, int] = {}
+    without: list[int] = []  # folds whose model has no quantiles
     for done, fold in enumerate(labels):
         held_out = np.flatnonzero(folds == fold)
         try:
@@ -130,9 +149,19 @@ def _test(params: Params, ctx: Context, ref: ModelRef) -> _Tested:
         for note in dict.fromkeys(model.notes):
             said[note] = said.get(note, 0) + 1
         part = {name: values[held_out] for name, values in columns.items()}
-        for name, values in model.predict(part, quantiles=quantiles).items():
+        try:
+            predicted = model.predict(part, quantiles=quantiles)
+        except SoilqlError as error:
+            if not quantiles or error.diagnostics[0].code != _NO_QUANTILES:
+                raise
+            predicted, without = model.predict(part), [*without, fold]
+        for name, values in predicted.items():
             found["predicted" if name == "mean" else name][held_out] = values
         ctx.progress(done + 1, len(labels))
+    if without:
+        found, quantiles = {"predicted": found["predicted"]}, ()
+        words = f"`{ref}` has no quantiles in {len(without)} of {len(labels)} folds: no interval is scored"
+        unheard = (Note(_NO_QUANTILES, words),)
     tested = np.flatnonzero(folds >= 0)
     zones, zone, notes = _zones(params, ctx, ref, columns, tested)
     frame = pd.DataFrame({"model": str(ref), "row": tested, "fold": folds[tested], "zone": zone})
@@ -140,7 +169,8 @@ def _test(params: Params, ctx: Context, ref: ModelRef) -> _Tested:
         if axis in table.roles:
             frame[axis] = columns[table.roles[axis]][tested]
     frame = frame.assign(observed=observed[tested], **{name: values[tested] for name, values in found.items()})
-    notes += _notes(str(ref), said, failures, len(labels))
+    notes += _unpredicted(str(ref), frame[~frame["fold"].isin([fold for fold, _ in failures])])
+    notes += (*unheard, *_notes(str(ref), said, failures, len(labels)))
     unit = fitted.unit or table.units.get(fitted.response)
     return _Tested(str(ref), unit, frame, zones, quantiles, len(labels), len(failures), notes)
 
@@ -153,19 +183,35 @@ def _observed(ctx: Context, ref: ModelRef, table: Table, fitted: Fitted) -> np.n
     return table.frame[fitted.response].to_numpy(dtype=float, na_value=float("nan"))
 
 
-def _quantiles(params: Params, fitted: Fitted, columns: dict[str, np.ndarray[Any, Any]]) -> tuple[float, ...]:
-    """Return the quantiles to ask of a model: none where it says that it has none."""
-    wanted = params.metrics is None or any(metric in params.metrics for metric in _OF_QUANTILES)
-    if not wanted:
-        return ()
+def _quantiles(
+    params: Params, model: str, fitted: Fitted, columns: dict[str, np.ndarray[Any, Any]]
+) -> tuple[tuple[float, ...], tuple[Note, ...]]:
+    """Return the quantiles to ask of a model, those that it says it has, and what to say of the others."""
+    asked = params.metrics is not None and any(metric in params.metrics for metric in _OF_QUANTILES)
+    if params.metrics is not None and not asked:
+        return (), ()
     levels = tuple(sorted(set(params.quantiles)))
+    rows = sample(columns, fitted.variables)
+    if _has(fitted, rows, levels):
+        return levels, ()
+    known = tuple(level for level in levels if _has(fitted, rows, (level,)))
+    if known:
+        lost = ", ".join(f"{level:g}" for level in levels if level not in known)
+        words = f"`{model}` has no quantiles {lost}: scored by {', '.join(f'{level:g}' for level in known)}"
+        return known, (Note(_NO_QUANTILES, words, Severity.INFO),)
+    measures = " and ".join(metric for metric in _OF_QUANTILES if asked and metric in (params.metrics or ()))
+    return (), (Note(_NO_QUANTILES, f"`{model}` has no quantiles: {measures} left out"),) if asked else ()
+
+
+def _has(fitted: Fitted, rows: dict[str, np.ndarray[Any, Any]], levels: tuple[float, ...]) -> bool:
+    """Whether a model has some quantiles."""
     try:
-        fitted.predict(sample(columns, fitted.variables), quantiles=levels)
+        fitted.predict(rows, quantiles=levels)
     except SoilqlError as error:
-        if error.diagnostics[0].code != "SQ804":
+        if error.diagnostics[0].code != _NO_QUANTILES:
             raise
-        return ()
-    return levels
+        return False
+    return True
 
 
 def _zones(
@@ -188,6 +234,17 @@ def _zones(
     return (WHOLE, *zones.labels), names, (Note("SQ809", words),) if lost else ()
 
 
+def _unpredicted(model: str, frame: pd.DataFrame) -> tuple[Note, ...]:
+    """Say how many observed rows have no prediction by the fit of their fold."""
+    observed = frame["observed"].notna()
+    lost = int((observed & frame["predicted"].isna()).sum())
+    words = (
+        f"`{model}`: {lost} of {int(observed.sum())} rows held out have no prediction, for want of a driver, of a fit "
+        "of their zone, or of their category in the other folds"
+    )
+    return (Note("SQ713", words, Severity.INFO),) if lost else ()
+
+
 def _notes(model: str, said: dict[Note, int], failures: list[tuple[int, SoilqlError]], folds: int) -> tuple[Note, ...]:
     """Return what the fits of the folds said, each distinct message once, failures by their cause."""
     causes: dict[tuple[str, str], list[int]] = {}
@@ -198,11 +255,15 @@ def _notes(model: str, said: dict[Note, int], failures: list[tuple[int, SoilqlEr
         Note(code, f"`{model}`: fit failed in {len(where)} of {folds} folds, first in fold {where[0]}: {message}")
         for (code, message), where in causes.items()
     ]
-    heard = [
-        Note(note.code, f"`{model}`, {count} of {folds} folds: {note.message}", note.severity)
-        for note, count in said.items()
-        if note.severity is not Severity.INFO
-    ]
+    alike: dict[tuple[str, str], list[tuple[Note, int]]] = {}  # what differs in its numbers alone is one thing to say
+    for note, count in said.items():
+        if note.severity is not Severity.INFO:
+            alike.setdefault((note.code, _NUMBER.sub("#", note.message)), []).append((note, count))
+    heard = []
+    for found in alike.values():
+        note, many = found[0][0], ", numbers of the first" if len(found) > 1 else ""
+        words = f"`{model}`, {sum(count for _, count in found)} of {folds} folds{many}: {note.message}"
+        heard.append(Note(note.code, words, note.severity))
     return (*failed, *heard)
 
 

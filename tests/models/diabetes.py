@@ -31,6 +31,11 @@ def standard(features: NDArray[Any], like: NDArray[Any] = X) -> NDArray[Any]:
     return np.asarray((features - like.mean(axis=0)) / like.std(axis=0))
 
 
+def seen(values: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers in standard units as an iterative fit sees them, to the eighth decimal."""
+    return np.round(values, 8)
+
+
 def fitted(kind: str, text: str = "", frame: pd.DataFrame = FRAME, head: str = FORMULA, **more: Any) -> Any:
     """Return a model of some kind, fitted to a table."""
     roles = {"site": "place"} if "place" in frame else {}

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from soilql.errors import SoilqlError
 from soilql.values import Fitted
-from tests.models.diabetes import COLUMNS, ORDER, SITES, X, Y, fitted, in_parts, reloaded, standard
+from tests.models.diabetes import COLUMNS, ORDER, SITES, X, Y, fitted, in_parts, reloaded, seen, standard
 
 
 def of_sklearn(**options: Any) -> Any:
@@ -25,7 +25,7 @@ def of_sklearn(**options: Any) -> Any:
     with threadpool_limits(1):
         # An iteration makes the last digit of a mean the first of its result: the rows come in the learner's order.
         x, y = X[ORDER], Y[ORDER]
-        model.fit(standard(x, x), (y - y.mean()) / y.std())
+        model.fit(seen(standard(x, x)), seen((y - y.mean()) / y.std()))
     return model.predict(standard(X, x)) * y.std() + y.mean()
 
 
@@ -85,6 +85,17 @@ def test_order_of_rows_blocks_and_threads_change_nothing() -> None:
         for threads in (1, 2):
             with threadpool_limits(threads):
                 np.testing.assert_array_equal(fitted("mlp", text, SITES).predict(COLUMNS, **ask)[name], values)
+
+
+def test_units_of_rows_and_drivers_change_nothing() -> None:
+    # 1e-8 is no power of two: the standardised numbers differ in their last digit, which training must not see.
+    text = "hidden: [4, 3]\n"
+    ask: dict[str, Any] = {"members": 3, "seed": 5}
+    expected = fitted("mlp", text, SITES).predict(COLUMNS, **ask)
+    small = SITES.assign(Rs=SITES["Rs"] * 1e-8, bmi=SITES["bmi"] * 1e-8)
+    got = fitted("mlp", text, small).predict({**COLUMNS, "bmi": COLUMNS["bmi"] * 1e-8}, **ask)
+    for name, values in expected.items():
+        np.testing.assert_allclose(got[name] * 1e8, values, rtol=1e-12)
 
 
 def test_members_start_from_weights_of_their_own() -> None:

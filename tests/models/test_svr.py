@@ -28,13 +28,14 @@ from tests.models.diabetes import (
     in_parts,
     out_of_fold,
     reloaded,
+    seen,
     standard,
 )  # fmt: skip
 
 
 def of_sklearn(**options: Any) -> Any:
     """Return what scikit-learn predicts for the same rows in standard units."""
-    model = SVR(**options).fit(standard(X)[ORDER], ((Y - Y.mean()) / Y.std())[ORDER])
+    model = SVR(**options).fit(seen(standard(X))[ORDER], seen((Y - Y.mean()) / Y.std())[ORDER])
     return model.predict(standard(X)) * Y.std() + Y.mean()
 
 
@@ -47,7 +48,7 @@ def of_sklearn(**options: Any) -> Any:
         ("kernel: linear\nC: 0.1\n", {"kernel": "linear", "C": 0.1}),
         ("kernel: polynomial\ndegree: 2\noffset: 1\n", {"kernel": "poly", "degree": 2, "coef0": 1}),
         ("kernel: sigmoid\ngamma: 0.01\n", {"kernel": "sigmoid", "gamma": 0.01}),
-        ("epsilon: 20\nepsilon_in: response\n", {"epsilon": 20 / Y.std()}),
+        ("epsilon: 20\nepsilon_in: response\n", {"epsilon": float(seen(20 / Y.std()))}),
     ],
 )
 def test_predictions_are_those_of_sklearn(text: str, options: dict[str, Any]) -> None:
@@ -106,6 +107,18 @@ def test_order_of_rows_units_blocks_and_threads_change_nothing() -> None:
         np.testing.assert_array_equal(again["members"], expected["members"])
 
 
+@pytest.mark.parametrize("text", ["", "epsilon: 8\nepsilon_in: response\n"])
+def test_units_of_another_size_change_nothing(text: str) -> None:
+    # 1e-8 is no power of two: the standardised numbers differ in their last digit, which the search must not see.
+    ask: dict[str, Any] = {"members": 5, "seed": 5}
+    expected = fitted("svr", text, SITES).predict(COLUMNS, **ask)
+    small = SITES.assign(Rs=SITES["Rs"] * 1e-8, bmi=SITES["bmi"] * 1e-8)
+    text = text.replace("epsilon: 8", "epsilon: 8e-8")
+    got = fitted("svr", text, small).predict({**COLUMNS, "bmi": COLUMNS["bmi"] * 1e-8}, **ask)
+    for name, values in expected.items():
+        np.testing.assert_allclose(got[name] * 1e8, values, rtol=1e-12)
+
+
 def test_members_together_are_members_one_by_one() -> None:
     # Each member is scikit-learn's fit to sites drawn with replacement, in the standard units of all rows.
     model = fitted("svr", "", SITES)
@@ -114,8 +127,8 @@ def test_members_together_are_members_one_by_one() -> None:
     made = next(iter(fit._refits._made.values()))
     for number, (one, drawn) in enumerate(made):
         assert all(np.isin(np.flatnonzero(fit.data.sites == site), drawn).all() for site in fit.data.sites[drawn])
-        X_drawn, y = standard(X)[ORDER][drawn], fit.data.y[drawn]
-        alone = SVR(gamma=fit.model.kernel.gamma).fit(X_drawn, (y - y.mean()) / y.std())
+        X_drawn, y = seen(standard(X))[ORDER][drawn], fit.data.y[drawn]
+        alone = SVR(gamma=fit.model.kernel.gamma).fit(X_drawn, seen((y - y.mean()) / y.std()))
         expected = alone.predict(standard(X)) * y.std() + y.mean()
         np.testing.assert_allclose(members[number], expected, rtol=1e-9)
         np.testing.assert_allclose(one.predict(X), expected, rtol=1e-9)
