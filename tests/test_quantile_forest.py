@@ -59,14 +59,18 @@ def test_forest_of_roots_gives_the_sample_quantiles(how: str, expected: list[flo
 def test_weights_and_quantiles_are_those_of_the_quantile_forest_package() -> None:
     forest = RandomForestQuantileRegressor(
         40, min_samples_leaf=5, max_features=3, random_state=1, max_samples_leaf=None
-    ).fit(X.astype(np.float32), Y)
+    )
+    # A forest sees numbers in standard units to eight decimals; the values of Y are whole numbers.
+    points, y = (np.round((values - values.mean(axis=0)) / values.std(axis=0), 8) for values in (X, Y))
+    points = points.astype(np.float32)
+    forest.fit(points, y)
     levels = [0.05, 0.25, 0.5, 0.75, 0.95]
     got = fitted().predict(COLUMNS, quantiles=levels)
-    points, exact = X.astype(np.float32), {"weighted_leaves": True, "weighted_quantile": True}
+    exact = {"weighted_leaves": True, "weighted_quantile": True}
     # The package places a level between the two training values around rank q(W - 1) + 1 of total weight W, the number
     # of rows in the point's leaves; the inverse CDF, at rank qW, is one of the two or up to 1 - q rows below the lower.
-    low = forest.predict(points, quantiles=levels, interpolation="lower", **exact)
-    high = forest.predict(points, quantiles=levels, interpolation="higher", **exact)
+    low = np.round(forest.predict(points, quantiles=levels, interpolation="lower", **exact) * Y.std() + Y.mean())
+    high = np.round(forest.predict(points, quantiles=levels, interpolation="higher", **exact) * Y.std() + Y.mean())
     ours = np.stack([got[name] for name in ("q05", "q25", "q50", "q75", "q95")], axis=1)
     weights, in_leaves = dense_weights(fitted().fits[0]), rows_in_leaves(fitted().fits[0])
     reached = np.stack([np.sum(weights * (value[:, None] >= Y), axis=1) for value in ours.T], axis=1)
@@ -74,7 +78,8 @@ def test_weights_and_quantiles_are_those_of_the_quantile_forest_package() -> Non
     assert np.all((low <= ours) | below)
     assert np.all(ours <= high)
     assert np.mean(high - low) < 0.02 * np.ptp(Y)
-    np.testing.assert_allclose(got["mean"], forest.predict(points, quantiles="mean", **exact), rtol=1e-12)
+    mean = forest.predict(points, quantiles="mean", **exact) * Y.std() + Y.mean()
+    np.testing.assert_allclose(got["mean"], mean, rtol=1e-8)
 
 
 def test_mean_and_spread_are_moments_of_the_exact_weights() -> None:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from soilql.fits.forests import Forest, Settings, from_arrays, nodes_of, power_of_two
-from soilql.fits.learner_data import Floats, Training, steadily
+from soilql.fits.forests import Forest, Settings, from_arrays, nodes_of, prepared
+from soilql.fits.learner_data import Floats, Training, scaling_of, spread_of, steadily, steady
 from soilql.stats.folds import grouped_kfold, kfold
 from soilql.values import State, quantile_name
 
@@ -54,7 +54,7 @@ class BoostingSettings:
         data : Training
             Rows.
         like : BoostingModel, optional
-            Not needed: nothing is scaled but by powers of two.
+            Not needed: what a tree makes of features hangs on their order alone.
         """
         del like
         mean = self._grown(data, _LOSSES[self.loss])
@@ -62,18 +62,16 @@ class BoostingSettings:
         return BoostingModel(mean, levels)
 
     def _grown(self, data: Training, loss: str, level: float = 0.9) -> Boosted:
-        # Trees take features that differ by less than 1e-7 for equal: a power of two scales them without rounding.
-        scales = np.array([power_of_two(column) for column in data.X.T])
-        X = np.ascontiguousarray(data.X / scales, dtype=np.float32)
-        scale = power_of_two(data.y)
-        count = self.trees if self.early_stopping is None else self._stopped(data, X, scale, loss, level)
+        scaling, (center, scale) = scaling_of(data, True), spread_of(data.y)
+        X, y = prepared(data.X, scaling), steady((data.y - center) / scale)
+        count = self.trees if self.early_stopping is None else self._stopped(data, X, y, loss, level)
         estimator = self._estimator(X.shape[1], loss, level, count)
         with steadily():
-            estimator.fit(X, data.y / scale)
+            estimator.fit(X, y)
         trees = [tree.tree_ for tree in estimator.estimators_[:, 0]]
-        sizes, nodes, values = nodes_of(trees, scale)
-        start = float(estimator.init_.constant_.ravel()[0]) * scale
-        forest = Forest(scales, sizes, nodes, values, np.zeros_like(values))
+        sizes, nodes, values = nodes_of(trees, 0.0, scale)
+        start = float(estimator.init_.constant_.ravel()[0]) * scale + center
+        forest = Forest(scaling, sizes, nodes, values, np.zeros_like(values))
         return Boosted(start, self.learning_rate, forest, estimator.feature_importances_)
 
     def _estimator(self, columns: int, loss: str, level: float, trees: int) -> Any:
@@ -93,7 +91,7 @@ class BoostingSettings:
             random_state=self.seed,
         )
 
-    def _stopped(self, data: Training, X: NDArray[np.float32], scale: float, loss: str, level: float) -> int:
+    def _stopped(self, data: Training, X: NDArray[np.float32], y: Floats, loss: str, level: float) -> int:
         """Return the number of trees after which rows held out, whole sites at a time, are predicted no better."""
         assert self.early_stopping is not None
         k = max(2, round(1 / self.held_out))
@@ -104,10 +102,10 @@ class BoostingSettings:
         out = folds == 0
         estimator = self._estimator(X.shape[1], loss, level, self.trees)
         with steadily():
-            estimator.fit(X[~out], data.y[~out] / scale)
+            estimator.fit(X[~out], y[~out])
         best, at = np.inf, 1
         for number, predicted in enumerate(estimator.staged_predict(X[out]), start=1):
-            error = _error(loss, data.y[out] / scale, predicted, level)
+            error = _error(loss, y[out], predicted, level)
             if error < best * (1 - 1e-4):
                 best, at = error, number
             elif number - at >= self.early_stopping:

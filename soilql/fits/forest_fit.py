@@ -131,7 +131,7 @@ class ForestFit:
         X = self.forest.prepared(wide[known])
         found = self._moments(X, quantiles, sd)
         if members:
-            found["members"] = self._members(X, members, seed)
+            found["members"] = self._members(wide[known], X, members, seed)
         if known.all():
             return found
         out = {name: np.full((*values.shape[:-1], n), np.nan) for name, values in found.items()}
@@ -157,9 +157,9 @@ class ForestFit:
                     out[quantile_name(level)][rows] = found[:, k]
         return out
 
-    def _members(self, X: NDArray[np.float32], members: int, seed: np.random.SeedSequence) -> Floats:
+    def _members(self, features: Floats, X: NDArray[np.float32], members: int, seed: np.random.SeedSequence) -> Floats:
         if self.members_from in ("rows", "tuned"):
-            return self._refits.predict(X.astype(np.float64) * self.forest.scales, members, seed)
+            return self._refits.predict(features, members, seed)
         rng = np.random.default_rng(seed)
         trees = self.forest.count
         if self.members_from == "resample":
@@ -326,7 +326,7 @@ def fit_forest(params: ForestParams, ctx: Context, interpolation: str | None = N
 
 def _fit_zone(own: ZoneRows, settings: Settings, workers: int, interpolation: str | None) -> ForestFit:
     factors, data = own.factors, own.data
-    grown = grow(data.X, data.y, settings, workers)
+    grown = grow(data, settings, workers)
     owner = np.repeat(np.arange(len(factors)), [len(factor.labels()) for factor in factors])
     importances = np.bincount(owner, weights=grown.importances, minlength=len(factors))
     conditional = None
@@ -352,7 +352,7 @@ class _Mean:
 def _regrown(settings: Settings, workers: int = 1) -> Callable[[Training, int | None], _Mean]:
     def fit(data: Training, seed: int | None) -> _Mean:
         own = settings if seed is None else replace(settings, seed=seed)
-        return _Mean(grow_mean(data.X, data.y, own, workers))
+        return _Mean(grow_mean(data, own, workers))
 
     return fit
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from soilql.fits.forests import Floats, Forest, Settings, nodes_of, power_of_two
+from soilql.fits.forests import Forest, Settings, nodes_of, prepared
+from soilql.fits.learner_data import Floats, Training, scaling_of, spread_of, steady
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,50 +36,46 @@ class Grown:
     importances: Floats
 
 
-def grow(features: Floats, y: Floats, settings: Settings, workers: int) -> Grown:
+def grow(data: Training, settings: Settings, workers: int) -> Grown:
     """Grow a forest; the same for any number of workers.
 
     Parameters
     ----------
-    features : numpy.ndarray, shape (n, features)
-        Without missing values.
-    y : numpy.ndarray, shape (n,)
-        Response.
+    data : Training
+        Rows without missing values.
     settings : Settings
         How.
     workers : int
         Threads.
     """
-    bare, trees, drawn = _grown(features, y, settings, workers)
-    leaves = bare.leaves(bare.prepared(features))
-    variances = _leaf_variances(bare, leaves, drawn, y)
+    bare, trees, drawn, leaves = _grown(data, settings, workers)
+    variances = _leaf_means(bare, leaves, drawn, lambda values: (data.y - values) ** 2)
     return Grown(replace(bare, variances=variances), drawn, leaves, _importances(trees, bare.n_features))
 
 
-def grow_mean(features: Floats, y: Floats, settings: Settings, workers: int) -> Forest:
+def grow_mean(data: Training, settings: Settings, workers: int) -> Forest:
     """Grow a forest of which only the mean is asked, as :func:`grow` does; its leaves have no variances."""
-    return _grown(features, y, settings, workers)[0]
+    return _grown(data, settings, workers)[0]
 
 
 def _grown(
-    features: Floats, y: Floats, settings: Settings, workers: int
-) -> tuple[Forest, list[Any], NDArray[np.int32]]:
-    """Return a forest, its trees as scikit-learn's, and how often each row was drawn for each of them.
+    data: Training, settings: Settings, workers: int
+) -> tuple[Forest, list[Any], NDArray[np.int32], NDArray[np.int32]]:
+    """Return a forest, its trees as scikit-learn's, how often each row was drawn for each, and the leaf it is in.
 
-    The trees are those of scikit-learn's forest with the same settings and seed. They are grown one by one because
-    the forest spends more on copying and checking each tree than it takes to grow it on some hundred rows.
+    The trees are those of scikit-learn's forest of the standardised numbers, with the same settings and seed. They are
+    grown one by one because the forest spends more on copying and checking each tree than it takes to grow it on some
+    hundred rows.
     """
-    scales = np.array([power_of_two(column) for column in features.T])
-    X = np.ascontiguousarray(features / scales, dtype=np.float32)
-    scale = power_of_two(y)
-    target = y / scale
+    scaling, (center, scale), n = scaling_of(data, True), spread_of(data.y), data.count
+    X, target = prepared(data.X, scaling), steady((data.y - center) / scale)
     seeds = np.random.RandomState(settings.seed).randint(np.iinfo(np.int32).max, size=settings.trees).tolist()
 
     def tree(seed: int) -> tuple[Any, NDArray[np.int32]]:
-        drawn = np.ones(len(y), np.int32)
+        drawn = np.ones(n, np.int32)
         if settings.bootstrap:
-            rows = np.random.RandomState(seed).randint(0, len(y), len(y), dtype=np.int32)
-            drawn = np.bincount(rows, minlength=len(y)).astype(np.int32)
+            rows = np.random.RandomState(seed).randint(0, n, n, dtype=np.int32)
+            drawn = np.bincount(rows, minlength=n).astype(np.int32)
         return _tree(X, target, drawn if settings.bootstrap else None, settings, seed), drawn
 
     if workers > 1:
@@ -86,10 +83,14 @@ def _grown(
             found = list(pool.map(tree, seeds))
     else:
         found = [tree(seed) for seed in seeds]
-    trees = [one for one, _ in found]
-    sizes, nodes, values = nodes_of(trees, scale)
-    forest = Forest(scales, sizes, nodes, values, np.zeros_like(values), trees)
-    return forest, trees, np.stack([drawn for _, drawn in found], axis=1)
+    trees, drawn = [one for one, _ in found], np.stack([drawn for _, drawn in found], axis=1)
+    sizes, nodes, values = nodes_of(trees, center, scale)
+    rough = Forest(scaling, sizes, nodes, values, np.zeros_like(values), trees)
+    leaves = rough.leaves(X)
+    # Of the response itself, which was rounded to grow the trees.
+    exact = _leaf_means(rough, leaves, drawn, lambda _: data.y)
+    forest = replace(rough, values=np.where(nodes["feature"] < 0, exact, values))
+    return forest, trees, drawn, leaves
 
 
 def _tree(X: NDArray[np.float32], y: Floats, drawn: NDArray[np.int32] | None, settings: Settings, seed: int) -> Any:
@@ -119,13 +120,15 @@ def _importances(trees: Sequence[Any], size: int) -> Floats:
     return np.asarray(mean / np.sum(mean))
 
 
-def _leaf_variances(forest: Forest, leaves: NDArray[np.int32], drawn: NDArray[np.int32], y: Floats) -> Floats:
+def _leaf_means(
+    forest: Forest, leaves: NDArray[np.int32], drawn: NDArray[np.int32], what: Callable[[Floats], Floats]
+) -> Floats:
+    """Return the mean over the rows drawn into each leaf of what comes of the values of their leaves; else zero."""
     out = np.zeros_like(forest.values)
     for t, (start, size) in enumerate(zip(forest.starts, forest.sizes, strict=False)):
         leaf, weight = leaves[t], drawn[:, t]
-        squares = weight * (y - forest.values[start + leaf]) ** 2
         total = np.bincount(leaf, weights=weight, minlength=int(size))
-        summed = np.bincount(leaf, weights=squares, minlength=int(size))
+        summed = np.bincount(leaf, weights=weight * what(forest.values[start + leaf]), minlength=int(size))
         out[start : start + size] = summed / np.maximum(total, 1)
     return out
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from soilql.fits.learner_data import Floats, Scaling
 
 #: Points that are sent down the trees at a time; results do not depend on it.
 BLOCK = 2048
@@ -75,8 +75,8 @@ class Forest:
 
     Attributes
     ----------
-    scales : numpy.ndarray, shape (features,)
-        Powers of two by which features are divided, see :meth:`prepared`.
+    scaling : Scaling
+        Of the features, see :meth:`prepared`.
     sizes : numpy.ndarray of int64, shape (trees,)
         Number of nodes of each tree.
     nodes : mapping of str to numpy.ndarray, each of shape (nodes,)
@@ -89,7 +89,7 @@ class Forest:
         The trees as they were grown; without them they are built from the nodes.
     """
 
-    scales: Floats
+    scaling: Scaling
     sizes: NDArray[np.int64]
     nodes: Mapping[str, NDArray[Any]]
     values: Floats
@@ -99,11 +99,11 @@ class Forest:
     @property
     def n_features(self) -> int:
         """Number of columns of the matrices it takes."""
-        return int(self.scales.size)
+        return int(self.scaling.scale.size)
 
     def prepared(self, features: Floats) -> NDArray[np.float32]:
-        """Return features, shape (n, features), in the single precision and scale in which trees compare them."""
-        return np.ascontiguousarray(features / self.scales, dtype=np.float32)
+        """Return features, shape (n, features), in the units and the single precision in which trees compare them."""
+        return prepared(features, self.scaling)
 
     @property
     def count(self) -> int:
@@ -222,25 +222,43 @@ class Forest:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the forest as arrays to be stored; the inverse is :func:`from_arrays`."""
-        own = {"scales": self.scales, "sizes": self.sizes, "values": self.values, "variances": self.variances}
+        own = {
+            "center": self.scaling.center,
+            "scale": self.scaling.scale,
+            "sizes": self.sizes,
+            "values": self.values,
+            "variances": self.variances,
+        }
         return {**own, **{f"node_{name}": array for name, array in self.nodes.items()}}
 
 
 def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Forest:
     """Return the forest whose :meth:`Forest.arrays` were stored."""
     nodes = {name: arrays[f"node_{name}"] for name in _FIELDS}
-    return Forest(arrays["scales"], arrays["sizes"], nodes, arrays["values"], arrays["variances"])
+    scaling = Scaling(arrays["center"], arrays["scale"])
+    return Forest(scaling, arrays["sizes"], nodes, arrays["values"], arrays["variances"])
 
 
-def nodes_of(trees: Sequence[Any], scale: float) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]], Floats]:
+def prepared(features: Floats, scaling: Scaling) -> NDArray[np.float32]:
+    """Return features in standard units and single precision.
+
+    scikit-learn compares features in single precision and takes those that differ by less than 1e-7 for equal; what it
+    is given must not hang on their unit, nor may a point that lies where a tree splits.
+    """
+    return np.ascontiguousarray(scaling.apply_steadily(features), dtype=np.float32)
+
+
+def nodes_of(
+    trees: Sequence[Any], center: float, scale: float
+) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]], Floats]:
     """Return the number of nodes of each of scikit-learn's trees, what it keeps of a node, and the values of nodes.
 
     Parameters
     ----------
     trees : sequence of sklearn.tree._tree.Tree
         Grown trees.
-    scale : float
-        By which the response was divided.
+    center, scale : float
+        Of the response, which was standardised.
     """
     states = [tree.__getstate__() for tree in trees]
     nodes = {
@@ -248,23 +266,8 @@ def nodes_of(trees: Sequence[Any], scale: float) -> tuple[NDArray[np.int64], dic
         for name, dtype in _FIELDS.items()
     }
     nodes["impurity"] *= scale**2
-    values = np.concatenate([state["values"][:, 0, 0] for state in states]) * scale
+    values = np.concatenate([state["values"][:, 0, 0] for state in states]) * scale + center
     return np.array([tree.node_count for tree in trees], dtype=np.int64), nodes, values
-
-
-def power_of_two(values: Floats) -> float:
-    """Return about the spread of values, as a power of two, by which numbers are divided without rounding.
-
-    scikit-learn takes features that differ by less than 1e-7 for equal and splits no node whose variance is below
-    2.2e-16: a flux in kg m-2 s-1 would be constant.
-
-    Examples
-    --------
-    >>> power_of_two(np.array([0.0, 1e-8])) == 2.0**-28
-    True
-    """
-    spread = float(np.std(values))
-    return float(2.0 ** np.round(np.log2(spread))) if spread > 0 else 1.0
 
 
 def blocks(n: int, size: int = BLOCK) -> Iterator[slice]:

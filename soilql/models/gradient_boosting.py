@@ -16,7 +16,7 @@ from soilql.values import State, ValueType
 if TYPE_CHECKING:
     from soilql.fits.learner_fit import Learner
 
-VERSION = 1
+VERSION = 2
 PRODUCES = ValueType.MODEL
 
 

@@ -13,7 +13,7 @@ from soilql.kinds import Block, Scope
 from soilql.params import param
 from soilql.values import State, ValueType
 
-VERSION = 3
+VERSION = 4
 PRODUCES = ValueType.MODEL
 
 

@@ -11,7 +11,7 @@ from soilql.fits import feature_params, fitted, forest_params
 from soilql.kinds import Block, Scope
 from soilql.values import State, ValueType
 
-VERSION = 3
+VERSION = 4
 PRODUCES = ValueType.MODEL
 
 
