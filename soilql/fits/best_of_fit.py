@@ -22,6 +22,8 @@ from soilql.values import MEMBER_SOURCE, SD_MEANING, Fitted, Note, State, Table,
 Floats = NDArray[np.float64]
 Columns = Mapping[str, NDArray[Any]]
 
+_SHOWN = ("RMSE", "R2", "r2", "MAE")
+
 
 @dataclass(frozen=True, eq=False)
 class BestOf:
@@ -159,13 +161,17 @@ class BestOf:
         units = {} if self.unit is None else dict.fromkeys(["observed", *held.predicted], self.unit)
         errors = [name for name in frame.columns if str(name).startswith((*ERRORS, "bias"))]
         in_unit = {} if self.unit is None else dict.fromkeys(map(str, errors), self.unit)
-        extras = {"candidates": Table(self.candidates, in_unit), "predictions": Table(predictions, units)}
+        roles = {name: self._column(name) for name in _SHOWN}
+        extras = {"candidates": Table(self.candidates, in_unit, roles), "predictions": Table(predictions, units)}
         return Table(frame, in_unit, notes=self.notes, extras=extras)
+
+    def _column(self, measure: str) -> str:
+        """Return the column of the comparison by which the choice was made."""
+        return measure if self.average == "pooled" else f"{measure}_fold_mean"
 
     def report(self) -> str:
         """Return the comparison and the summaries of the chosen models as text."""
-        shown = ["RMSE", "R2", "r2", "MAE"]
-        columns = {"n": "n", **{name: name if self.average == "pooled" else f"{name}_fold_mean" for name in shown}}
+        columns = {"n": "n", **{name: self._column(name) for name in _SHOWN}}
         width = max(map(len, self.held.predicted))
         lines = [f"Best of {len(self.held.predicted)} models by {self.words}", ""]
         for label, rows in self.candidates.groupby("zone", sort=False):

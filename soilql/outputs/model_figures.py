@@ -78,7 +78,8 @@ def write_candidates(table: Table, path: Path, title: str = "") -> None:
     Parameters
     ----------
     table : Table
-        Columns ``zone``, ``model``, ``RMSE``, ``R2`` and ``chosen``.
+        Columns ``zone``, ``model``, ``RMSE``, ``R2`` and ``chosen``; the roles of these names, where there are any, are
+        the columns by which the choice was made.
     path : Path
         The PNG file.
     title : str
@@ -94,13 +95,12 @@ def write_candidates(table: Table, path: Path, title: str = "") -> None:
     models = list(dict.fromkeys(frame["model"].astype(str)))
     figure = new_figure(9.0, 1.6 + 0.2 * len(zones) * (len(models) + 0.8))
     unit = f" ({pretty_unit(table.units['RMSE'])})" if "RMSE" in table.units else ""
-    # Where the choice was made by means of folds, these are shown.
-    mean = "_fold_mean" if {"RMSE_fold_mean", "R2_fold_mean"} <= set(frame.columns) else ""
-    what = ", mean of the folds" if mean else ", all rows held out"
-    for k, (name, label) in enumerate(((f"RMSE{mean}", f"RMSE{unit}{what}"), (f"R2{mean}", f"R²{what}"))):
+    for k, (measure, label) in enumerate((("RMSE", f"RMSE{unit}"), ("R2", "R²"))):
+        name = table.roles.get(measure, measure)
         axes = figure.add_subplot(1, 2, k + 1)
         _candidates(axes, frame, zones, models, name)
-        axes.set_xlabel(label, fontsize=9, color=INK)
+        what = "mean of the folds" if name.endswith("_fold_mean") else "all rows held out"
+        axes.set_xlabel(f"{label}, {what}", fontsize=9, color=INK)
         if k:
             axes.set_yticklabels([])
         else:
@@ -135,7 +135,7 @@ def _candidates(axes: Axes, frame: pd.DataFrame, zones: list[str], models: list[
                 axes.text(shown, at, f" {value:.2g} ", va="center", ha=side, fontsize=6, color=INK)
     axes.set_xlim(low, high)
     axes.set_yticks(range(len(zones)), zones)
-    axes.invert_yaxis()
+    axes.set_ylim(len(zones) - 0.5, -0.5)  # also where a zone has no bar
     axes.axvline(0, color=MUTED, linewidth=0.6)
     plain(axes)
 
