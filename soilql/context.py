@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from soilql.errors import Diagnostic, SoilqlError
 from soilql.kinds import Block
-from soilql.params import Ref
+from soilql.params import Params, Ref, fields
 from soilql.values import Fitted, Grid, Scheme, Table, Value, Zones
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ class Resources:
 
     memory: int = 1 << 30
     workers: int = 1
+
+
+Wanted = TypeVar("Wanted")
 
 
 def _no_progress(done: int, total: int) -> None:
@@ -74,9 +77,7 @@ class Context:
 
     def table(self, ref: Ref) -> Table:
         """Return the table a reference names."""
-        value = self.inputs[ref.block]
-        assert isinstance(value, Table)
-        return value
+        return self._value(ref, Table, "a table")
 
     def grid(self, ref: Ref) -> Grid:
         """Return the grid a reference names, cut to one variable where it picks one.
@@ -84,22 +85,32 @@ class Context:
         Raises
         ------
         SoilqlError
-            The grid has no such variable (SQ704).
+            The grid has no such variable (SQ704), or it is no grid (SQ204).
         """
-        value = self.inputs[ref.block]
-        assert isinstance(value, Grid)
+        value = self._value(ref, Grid, "a grid")
         if ref.variable is None:
             return value
         if ref.variable not in value.data:
             have = ", ".join(f"`{name}`" for name in value.data.data_vars)
-            raise self.error("SQ704", f"`{ref.block}` has no variable `{ref.variable}`", help=f"it has {have}")
+            message = f"`{ref.block}` has no variable `{ref.variable}`"
+            raise self.error("SQ704", message, *self._path(ref), help=f"it has {have}")
         return value.select([ref.variable])
 
     def model(self, ref: Ref) -> Fitted:
         """Return the fitted model a reference names."""
+        wanted: Any = Fitted
+        found: Fitted = self._value(ref, wanted, "a model")
+        return found
+
+    def _value(self, ref: Ref, wanted: type[Wanted], words: str) -> Wanted:
         value = self.inputs[ref.block]
-        assert isinstance(value, Fitted)
+        if not isinstance(value, wanted):
+            raise self.error("SQ204", f"`{ref.block}` is not {words}", *self._path(ref))
         return value
+
+    def _path(self, ref: Ref) -> tuple[str | int, ...]:
+        """Return where the block has a reference."""
+        return next((path for path, one in _refs(self.block.params, ()) if one == ref), ())
 
     def zones(self, ref: Ref) -> Zones:
         """Return the partition a reference names."""
@@ -116,3 +127,18 @@ class Context:
     def error(self, code: str, message: str, *path: str | int, label: str = "", help: str = "") -> SoilqlError:
         """Return an error at the place of a parameter, to be raised."""
         return SoilqlError(Diagnostic(code, message, self.block.span(*path), label, help))
+
+
+def _refs(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Ref]]:
+    """Yield the references in some parameters with the way to each."""
+    inner: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(value, Ref):
+        yield path, value
+    elif isinstance(value, Params):
+        inner = ((field.key, getattr(value, field.name)) for field in fields(type(value)))
+    elif isinstance(value, list):
+        inner = enumerate(value)
+    elif isinstance(value, dict):
+        inner = ((str(key), item) for key, item in value.items())
+    for key, item in inner:
+        yield from _refs(item, (*path, key))

@@ -139,9 +139,20 @@ def _blocks_at(spec: Spec, span: Span | None) -> list[str]:
 
 
 def _best(*stages: list[Diagnostic]) -> list[Diagnostic]:
-    """Return the findings; those of a later stage stand for earlier ones of the same code at the same place."""
+    """Return the findings, each once.
+
+    Those of a later stage stand for earlier ones of the same code at the same place, and for those that say the same
+    of a wider one: what fails while it is made may know the block but not the word.
+    """
     kept: list[Diagnostic] = []
     for stage in stages:
         again = {(one.code, one.span) for one in stage if one.span is not None}
-        kept = [*(one for one in kept if (one.code, one.span) not in again), *stage]
+        earlier = [one for one in kept if (one.code, one.span) not in again]
+        kept = [*(one for one in earlier if not any(_says_again(other, one) for other in stage)), *stage]
     return kept
+
+
+def _says_again(one: Diagnostic, other: Diagnostic) -> bool:
+    """Return whether a finding says what another does, within its place."""
+    same = (one.code, one.message) == (other.code, other.message)
+    return same and one.span is not None and other.span is not None and _inside(one.span, other.span)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -10,7 +11,10 @@ import pytest
 import xarray as xr
 
 from soilql import kinds
-from soilql.errors import SoilqlError
+from soilql.convert import convert
+from soilql.errors import SoilqlError, Source
+from soilql.source import parse_yaml
+from soilql.surface.same import plain
 from soilql.values import Grid
 from tests.support import bind_block, run_kind
 
@@ -50,6 +54,17 @@ def test_text_and_the_numbers_in_it() -> None:
     assert codes.tolist() == [0, -1, 0, 1, -1]
     assert zones.codes({"biome": da.from_array(values, chunks=2)}).compute().tolist() == codes.tolist()
     assert zones.outside({"biome": values}) == {"missing": 2}
+
+
+def test_zones_of_several_words_go_to_the_other_surface_and_back() -> None:
+    text = (Path(__file__).parent / "lint" / "ok" / "zones_of_several_words.yaml").read_text(encoding="utf-8")
+    there = convert(text, "yaml", "soilql", "x.yaml")
+    assert '"temperate forest": [4, 5]' in there
+    back = convert(there, "soilql", "yaml", "x.soilql")
+    assert plain(parse_yaml(Source("b.yaml", back)).root) == plain(parse_yaml(Source("x.yaml", text)).root)
+    zones = classes("of: igbp\ngroups: {temperate forest: [4, 5], no: [10]}\nothers: all the rest\n")
+    assert zones.labels == ("temperate forest", "no", "all the rest")
+    assert zones.codes({"igbp": np.array([5.0, 10.0, 1.0])}).tolist() == [0, 1, 2]
 
 
 def test_map_is_looked_up_by_the_nearest_cell() -> None:

@@ -64,6 +64,17 @@ def test_clipped_cells_are_counted_by_variable() -> None:
     assert "3 of 3 cells (100.00%)" in messages[1] and messages[1].startswith("`q05`")
 
 
+def test_a_reference_alone_stays_a_class_and_numbers_made_of_classes_are_none() -> None:
+    cover = grid(None, igbp=[[1, 2], [2, 3]], share=0.5)
+    meant = {"categorical": 1, "flag_values": [1, 2, 3], "flag_meanings": ["ENF", "EBF", "DNF"]}
+    cover.data["igbp"].attrs |= meant
+    alone = compute("expr: cover.igbp", cover=cover).data["block"].attrs
+    assert {name: alone.get(name) for name in meant} == meant
+    assert not set(meant) & set(compute("expr: cover.igbp + cover.share", cover=cover).data["block"].attrs)
+    both = compute("expr: cover", cover=cover).data
+    assert both["igbp"].attrs.get("categorical") and not both["share"].attrs.get("categorical")
+
+
 def test_a_bare_grid_leaves_sd_out_and_says_so() -> None:
     found = compute("expr: abs(rs)", rs=grid(mean=-1, q05=-2, sd=3))
     assert list(found.data.data_vars) == ["mean", "q05"]

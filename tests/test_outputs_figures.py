@@ -13,7 +13,7 @@ import xarray as xr
 
 from soilql.errors import SoilqlError
 from soilql.outputs.figures import write_bars, write_observed_predicted
-from soilql.outputs.maps import _coarsened, _sampled, write_map
+from soilql.outputs.maps import _coarsened, _flattened, _frame, _sampled, write_map
 from soilql.outputs.projection import Frame, equal_earth, equal_earth_inverse
 from soilql.values import Grid, Table
 
@@ -65,6 +65,67 @@ def test_a_fine_grid_is_averaged_and_a_categorical_one_thinned() -> None:
     fine.data["Rs"].attrs["categorical"] = 1
     thin = np.unique(_coarsened(fine.data, "Rs")["Rs"].fillna(-1))
     assert set(thin) <= set(np.unique(fine.data["Rs"].fillna(-1)))
+
+
+def yearly(values: list[float], **attrs: Any) -> Grid:
+    """One value a year from 2000 on all over the globe."""
+    grid = globe(10).data
+    cube = np.ones((len(values), *grid["Rs"].shape)) * np.reshape(values, (-1, 1, 1))
+    years = np.arange(2000, 2000 + len(values))
+    coords = {"time": years, "lat": grid["lat"], "lon": grid["lon"]}
+    return Grid(xr.Dataset({"x": (("time", "lat", "lon"), cube, attrs)}, coords).chunk({"time": 1}))
+
+
+@pytest.mark.parametrize(
+    ("values", "attrs", "shown", "words"),
+    [
+        ([1.0, 2.0, 6.0], {}, 3.0, "mean of 2000-2002"),
+        ([np.nan, 2.0, 6.0], {}, 4.0, "mean of 2001-2002"),
+        ([1.0, np.nan, 6.0], {}, 3.5, "mean of 2000 and 2002"),
+        ([5.0], {}, 5.0, "2000"),
+        ([np.nan, np.nan], {}, np.nan, "mean of 2000-2001"),
+        ([1.0, 2.0, 6.0], {"categorical": 1}, 6.0, "2002, the last of 2000-2002"),
+        ([1.0, 2.0, np.nan], {"categorical": 1}, 2.0, "2001, the last with values of 2000-2002"),
+        ([5.0], {"categorical": 1}, 5.0, "2000"),
+    ],
+)
+def test_a_map_of_several_times_says_which_it_shows(
+    values: list[float], attrs: dict[str, Any], shown: float, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr("soilql.outputs.maps.save", lambda figure, path: seen.append(figure.axes[0].get_title("left")))
+    grid = yearly(values, **attrs)
+    flat, said = _flattened(grid.data, "x")
+    np.testing.assert_array_equal(np.unique(flat["x"]), [shown])
+    assert said == words
+    assert flat["x"].attrs == attrs
+    write_map(grid, "x", Path("unused.png"), "block.x")
+    assert seen == [f"block.x, {words}"]
+
+
+def test_the_mean_of_members_is_called_so() -> None:
+    grid = yearly([1.0, 3.0]).data.rename(time="member")
+    assert _flattened(grid, "x")[1] == "mean of 2 members"
+
+
+def test_a_map_of_cells_across_the_date_line_reaches_both_rims() -> None:
+    # The cell centred on the date line: its eastern half is seen in the west, its western half in the east.
+    lat, lon = np.arange(85.0, -90, -10), np.arange(-180.0, 180, 10)
+    data = xr.Dataset({"x": (("lat", "lon"), 0 * lat[:, None] + lon)}, {"lat": lat, "lon": lon})
+    ends = np.arange(90.0, -91, -10), np.arange(-185.0, 176, 10)
+    frame = _frame(*ends)
+    assert (frame.west, frame.east) == (-180.0, 180.0)
+    image = _sampled(data, "x", frame, *ends)
+    middle = image[image.shape[0] // 2]
+    # Along the equator longitude runs evenly from -180 to 180 over the picture.
+    degrees = -180 + 360 * (np.arange(middle.size) + 0.5) / middle.size
+    expected = (10 * np.floor((degrees + 5) / 10) + 180) % 360 - 180
+    np.testing.assert_array_equal(middle, expected)
+
+
+def test_the_frame_of_a_region_is_its_own() -> None:
+    assert _frame(np.array([10.0, 0.0]), np.array([-185.0, -175.0, -165.0])).west == -185.0
+    assert _frame(np.array([10.0, 0.0]), np.array([-100.0, 0.0, 110.0])).west == -100.0
 
 
 def test_maps_are_the_same_bytes_and_carry_no_version(tmp_path: Path) -> None:

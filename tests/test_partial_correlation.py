@@ -240,3 +240,38 @@ def test_a_driver_that_does_not_vary_is_named(detrend: str, line: float, words: 
     text = f"of: t.Rs\ndrivers: [t.T, t.line]\ndetrend: {detrend}"
     found = run_kind("analyses", "partial_correlation", text, {"t": table})
     assert [note.message for note in found.notes] == [f"no partial correlations of the series: {words}"]
+
+
+def test_diagnostics_call_series_by_the_references_of_the_spec() -> None:
+    rs, climate = world(shape=(1, 2), drivers=2)
+    late = Grid(climate.data.assign_coords(time=YEARS + 40))
+    drivers = "drivers: {warmth: climate.TEM, rain: climate.PRE}"
+    with pytest.raises(SoilqlError, match="SQ706 there is no time that all have") as caught:
+        correlate(rs, late, drivers)
+    (found,) = caught.value.diagnostics
+    assert found.label == "`rs` 2000 to 2014; `climate.TEM` 2040 to 2054; `climate.PRE` 2040 to 2054"
+    with pytest.raises(SoilqlError, match="within 1900-1910") as caught:
+        correlate(rs, climate, f"{drivers}\nperiod: [1900, 1910]")
+    span = caught.value.diagnostics[0].span
+    assert span is not None and span.text == "[1900, 1910]"
+    months = np.arange("2000-01", "2001-04", dtype="datetime64[M]").astype("datetime64[ns]")
+    with pytest.raises(SoilqlError, match="SQ708 `rs` has several times a year"):
+        correlate(Grid(rs.data.assign_coords(time=months)), climate, drivers)
+    with pytest.raises(SoilqlError, match=r"SQ714 `climate\.TEM` is one map"):
+        correlate(rs, Grid(climate.data.isel(time=0, drop=True)), drivers)
+    one_less = Grid(rs.data.isel(time=slice(1, None)))
+    (note,) = (note for note in correlate(one_less, climate, drivers).notes if note.code == "SQ706")
+    assert note.message == "`rs` has no value for 2000, which others have: left out"
+
+
+def test_a_variable_or_table_that_is_no_driver_is_told_at_its_place() -> None:
+    rs, climate = world(shape=(1, 2), drivers=2)
+    for inputs, words in (
+        ({"climate": climate}, "SQ704 `climate` has no variable `SUN`"),
+        ({"climate": Table(pd.DataFrame({"SUN": [1.0]}))}, "SQ204 `climate` is not a grid"),
+    ):
+        with pytest.raises(SoilqlError, match=words) as caught:
+            text = "of: rs\ndrivers: {light: climate.SUN, rain: rain.PRE}"
+            run_kind("analyses", "partial_correlation", text, {"rs": rs, "rain": climate, **inputs})
+        span = caught.value.diagnostics[0].span
+        assert span is not None and span.text == "climate.SUN"

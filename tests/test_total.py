@@ -296,7 +296,40 @@ def test_a_year_without_data_is_said_so_and_the_others_are_there() -> None:
     totals = found.frame["total"].to_numpy()
     assert np.isnan(totals).tolist() == [False, True, False]
     assert any(note.code == "SQ706" and "2001" in note.message for note in found.notes)
+    assert any("2001: these totals are missing, and the mean is of the others" in note.message for note in found.notes)
     assert found.extras["period"].frame.loc[0, "times"] == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "first", "words"),
+    [
+        # 1 g C m-2 over the globe is 0.5101 Pg C: the mean of 2, 4 and 6 of them, and so on.
+        ([2.0, 4.0, 6.0], 2000, "mean of 2000-2002 2.04 Pg C yr-1"),
+        ([np.nan, 2.0, 4.0], 2001, "mean of 2001-2002 1.53 Pg C yr-1"),
+        ([2.0, np.nan, 4.0], 2000, "mean of 2000 and 2002 1.53 Pg C yr-1"),
+        ([2.0, np.nan, 4.0, 6.0, 8.0], 2000, "mean of 4 years within 2000-2004 2.55 Pg C yr-1"),
+        ([np.nan, 2.0], 2001, "2001 1.02 Pg C yr-1"),
+        ([np.nan, np.nan], 2000, "mean of 2000-2001 has no value"),
+    ],
+)
+def test_the_headline_names_the_times_that_have_a_value(values: list[float], first: int, words: str) -> None:
+    from soilql.steps.total import headline
+
+    found = total(rs=yearly(values))
+    assert headline(found) == [f"rs global {words}"]
+    assert found.extras["period"].frame.loc[0, "first"] == first
+
+
+def test_the_headline_of_dated_totals_beside_one_without_times() -> None:
+    from soilql.steps.total import headline
+
+    dated = yearly([2.0, np.nan, 4.0])
+    months = np.array(["2000-01", "2000-02", "2000-03"], "datetime64[ns]")
+    dated = Grid(dated.data.assign_coords(time=months))
+    assert headline(total(of="[rs, one]", rs=dated, one=half_degree(2.0))) == [
+        "one global 1.02 Pg C yr-1",
+        "rs  global mean of 2 times from 2000-01 to 2000-03 1.53 Pg C yr-1",
+    ]
 
 
 def test_a_model_is_added_up_as_it_is_predicted() -> None:

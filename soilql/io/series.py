@@ -95,7 +95,9 @@ def _dated(layer: Layer, found: Match, timing: Timing, span: Span | None) -> Lay
     return replace(named, steps=following(found.start, timing.step, layer.steps.size), calendar=timing.step)
 
 
-def put_together(layers: Sequence[Layer], timing: Timing, span: Span | None = None) -> list[Layer]:
+def put_together(
+    layers: Sequence[Layer], timing: Timing, span: Span | None = None, period: Span | None = None
+) -> list[Layer]:
     """Return the layers of all files, those of one name put together in time and space.
 
     Parameters
@@ -105,6 +107,8 @@ def put_together(layers: Sequence[Layer], timing: Timing, span: Span | None = No
     timing : Timing
     span : Span, optional
         Where the spec says something of the times.
+    period : Span, optional
+        Where it says the period, if elsewhere.
 
     Returns
     -------
@@ -125,7 +129,7 @@ def put_together(layers: Sequence[Layer], timing: Timing, span: Span | None = No
         if any(layer.leading not in (None, "time") for layer in group):
             result += group
         elif _is_series(group, timing):
-            result.append(_series(_labelled(group, timing, span), timing, span))
+            result.append(_series(_labelled(group, timing, span), timing, span, period or span))
         elif len(group) > 1 and are_tiles(group):
             whole = _joined(group, [None] * len(group), None, None, span)
             result.append(replace(whole, notes=_holes(whole)))
@@ -167,7 +171,7 @@ def _labelled(group: Sequence[Layer], timing: Timing, span: Span | None) -> list
     return result
 
 
-def _series(group: Sequence[Layer], timing: Timing, span: Span | None) -> Layer:
+def _series(group: Sequence[Layer], timing: Timing, span: Span | None, period: Span | None) -> Layer:
     labels = [_labels_of(layer, span) for layer in group]
     calendars = {layer.calendar for layer in group}
     known = timing.step or (calendars.pop() if len(calendars) == 1 else None)
@@ -185,7 +189,7 @@ def _series(group: Sequence[Layer], timing: Timing, span: Span | None) -> Layer:
         kept = whole[within(whole, *timing.period)]
         if not kept.size:
             ends = f"{label_text(whole[0], step)} to {label_text(whole[-1], step)}"
-            raise _error("SQ731", f"no step of `{group[0].name}` lies in the period; it runs from {ends}", span)
+            raise _error("SQ731", f"no step of `{group[0].name}` lies in the period; it runs from {ends}", period)
     notes = (*_said_of(group[0], kept, step), *_beyond(group[0], kept, timing.period))
     if len(group) == 1 and group[0].steps is not None and kept.size == whole.size:
         return replace(group[0], steps=kept, calendar=step, notes=notes)

@@ -39,11 +39,12 @@ def write_map(grid: Grid, variable: str, path: Path, name: str) -> None:
     grid : Grid
         A grid finer than the picture is averaged block by block, never loaded whole.
     variable : str
-        What to draw. Of several times or members, the mean is shown. Values on both sides of zero get a diverging
-        colour map centred there, temperatures in degC excepted; ``attrs["valid_range"]`` fixes the ends. Categories
-        have one colour each and are named by ``attrs["flag_values"]`` and ``attrs["flag_meanings"]``, or by
-        ``attrs["labels"]`` in the order of the codes. Where the map of significance that
-        ``attrs["ancillary_variables"]`` names (CF conventions 3.4) is neither zero nor missing, there are dots.
+        What to draw. Of several times or members, the mean is shown, of categories the last time with a value; the
+        title says which. Values on both sides of zero get a diverging colour map centred there, temperatures in degC
+        excepted; ``attrs["valid_range"]`` fixes the ends. Categories have one colour each and are named by
+        ``attrs["flag_values"]`` and ``attrs["flag_meanings"]``, or by ``attrs["labels"]`` in the order of the codes.
+        Where the map of significance that ``attrs["ancillary_variables"]`` names (CF conventions 3.4) is neither zero
+        nor missing, there are dots.
     path : Path
         The PNG file.
     name : str
@@ -54,12 +55,10 @@ def write_map(grid: Grid, variable: str, path: Path, name: str) -> None:
     SoilqlError
         The file cannot be written (SQ901).
     """
-    from soilql.outputs.projection import Frame
-
-    coarse = _coarsened(grid.data[[variable]], variable)
-    title = textwrap.fill(_title(grid.data[variable], name), _ACROSS)
+    coarse, shown = _flattened(_coarsened(grid.data[[variable]], variable), variable)
+    title = textwrap.fill(_title(grid.data[variable], name) + (f", {shown}" if shown else ""), _ACROSS)
     lat, lon = edges(coarse)
-    frame = Frame(float(lon[0]), float(lat[-1]), float(lon[-1]), float(lat[0]))
+    frame = _frame(lat, lon)
     left, right, bottom, top = frame.limits
     width = 9.0
     height = width * min(1.4, max(0.35, (top - bottom) / (right - left)))
@@ -71,7 +70,7 @@ def write_map(grid: Grid, variable: str, path: Path, name: str) -> None:
     _graticule(axes, frame)
     marks = str(grid.data[variable].attrs.get("ancillary_variables", ""))
     if marks in grid.data:
-        some = _stipple(axes, _coarsened(grid.data[[marks]], marks), marks, frame)
+        some = _stipple(axes, _flattened(_coarsened(grid.data[[marks]], marks), marks)[0], marks, frame)
         words = "dots: significant in the field" if some else "nothing significant in the field"
         figure.text(0.04, 0.14 / tall, words, va="bottom", fontsize=9, color=MUTED)
     _colourbar(figure, mappable, coarse[variable], tall)
@@ -86,15 +85,67 @@ def _title(data: xr.DataArray, name: str) -> str:
     return title[0].upper() + title[1:] if title.partition(" ")[0].isalpha() else title
 
 
+def _frame(lat: np.ndarray[Any, Any], lon: np.ndarray[Any, Any]) -> Frame:
+    """Return the extent of a map: the whole globe where cells go round it or lie across the date line."""
+    from soilql.outputs.projection import Frame
+
+    frame = Frame(float(lon[0]), float(lat[-1]), float(lon[-1]), float(lat[0]))
+    if frame.is_global and (frame.west < -180 or frame.east > 180 or _goes_round(lon)):
+        return Frame(-180.0, frame.south, 180.0, frame.north)
+    return frame
+
+
+def _goes_round(lon: np.ndarray[Any, Any]) -> bool:
+    return bool(lon[-1] - lon[0] > 360 - 0.5 * (lon[1] - lon[0]))
+
+
 def _coarsened(data: xr.Dataset, variable: str) -> xr.Dataset:
+    """Return a grid no finer than the picture, lazily: means of blocks of cells, of categories the cell amid each."""
     values = data[variable]
     factor = max(1, max(values.sizes["lat"], values.sizes["lon"]) // PIXELS)
     if values.attrs.get("categorical"):
-        thin = data.isel(lat=slice(factor // 2, None, factor), lon=slice(factor // 2, None, factor))
-    else:
-        thin = data.coarsen(lat=factor, lon=factor, boundary="pad").mean(keep_attrs=True) if factor > 1 else data
-    leading = [dim for dim in thin[variable].dims if dim not in ("lat", "lon")]
-    return thin.mean(leading, keep_attrs=True).compute() if leading else thin.compute()
+        return data.isel(lat=slice(factor // 2, None, factor), lon=slice(factor // 2, None, factor))
+    return data.coarsen(lat=factor, lon=factor, boundary="pad").mean(keep_attrs=True) if factor > 1 else data
+
+
+def _flattened(data: xr.Dataset, variable: str) -> tuple[xr.Dataset, str]:
+    """Return one map of several times or members, and in words which: a mean of codes would be another class.
+
+    Times without a value in any cell are in no mean and not counted.
+    """
+    import numpy as np
+
+    from soilql.io.time_words import times_in_words
+
+    leading = [str(dim) for dim in data[variable].dims if dim not in ("lat", "lon")]
+    if not leading:
+        return data.compute(), ""
+    (dim,) = leading
+    if data[variable].attrs.get("categorical"):
+        return _last(data, variable, dim)
+    both = data.mean(dim, keep_attrs=True).assign(known=data[variable].notnull().any(("lat", "lon"))).compute()
+    known = both["known"].to_numpy()
+    labels = data[dim].to_numpy()[known if known.any() else np.ones(known.size, bool)]
+    words = times_in_words(labels) if dim == "time" else f"{labels.size} {dim}s"
+    return both[[variable]], words if labels.size == 1 and dim == "time" else f"mean of {words}"
+
+
+def _last(data: xr.Dataset, variable: str, dim: str) -> tuple[xr.Dataset, str]:
+    """Return the last map with a value, and which it is in words."""
+    from soilql.io.time_words import times_in_words
+
+    count = data.sizes[dim]
+    for i in range(count - 1, -1, -1):
+        found = data.isel({dim: i}).compute()
+        if bool(found[variable].notnull().any()) or not i:
+            break
+    if dim != "time":
+        return found, f"number {i + 1} of {count} {dim}s"
+    labels = data[dim].to_numpy()
+    shown = times_in_words(labels[[i]])
+    if count > 1:
+        shown += f", the last {'' if i == count - 1 else 'with values '}of {times_in_words(labels)}"
+    return found, shown
 
 
 def _sampled(
@@ -133,6 +184,8 @@ def _located(
     import numpy as np
 
     lats, lons = frame.locate(x, y)
+    # A cell across the date line, or centred on it, is seen on both rims of the map.
+    lons = np.where(lons < lon[0], lons + 360.0, np.where(lons >= lon[-1], lons - 360.0, lons))
     i = np.searchsorted(-lat, -np.nan_to_num(lats, nan=-999.0), side="right") - 1
     j = np.searchsorted(lon, np.nan_to_num(lons, nan=-999.0), side="right") - 1
     inside = (i >= 0) & (i < len(lat) - 1) & (j >= 0) & (j < len(lon) - 1)
@@ -265,6 +318,7 @@ def _graticule(axes: Axes, frame: Frame) -> None:
 
 
 def _degrees(value: float, letters: str) -> str:
+    value = (value + 180) % 360 - 180 if letters == "EW" and abs(value) > 180 else value
     letter = "" if value == 0 or abs(value) == 180 else letters[int(value < 0)]
     return f"{abs(value):g}°{letter}"
 

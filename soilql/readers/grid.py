@@ -282,8 +282,8 @@ def _open(params: Params, ctx: Context) -> Found:
             settings.append((listed, known := set()))
         known.add(path)
     timing = picks.timing(params.time, settings[0][0] if len(settings) == 1 else {}, period)
-    place = next((key for key in ("time", "period") if ctx.block.node.get(key) is not None), "source")
-    layers = series.put_together(leaves, timing, ctx.block.span(place))
+    place, within = ("source" if ctx.block.node.get(key) is None else key for key in ("time", "period"))
+    layers = series.put_together(leaves, timing, ctx.block.span(place), ctx.block.span(within))
     found = picks.Found(layers, leaves, [], notes, timing)
     shared, span = picks.codes(params.nodata), ctx.block.span("source")
     for listed, paths in settings:

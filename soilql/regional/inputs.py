@@ -12,7 +12,7 @@ from soilql.errors import Diagnostic, did_you_mean
 from soilql.fits.zoning import needs_of
 from soilql.gridding import difference
 from soilql.kinds import Block, Scope
-from soilql.params import GridRef, Ref
+from soilql.params import GridRef, Problem, Ref
 from soilql.regional.regions import Regions
 from soilql.regional.sums import Cells
 from soilql.values import Grid
@@ -29,6 +29,8 @@ BANDS = (
     "centre."
 )
 LAND_FRACTION = "Share of each cell that is land, 0 to 1 or in %. `none` counts cells with a value in full."
+#: Usual widths of bands, which are proposed for others.
+_WIDTHS = (0.5, 1, 2, 2.5, 3, 5, 6, 7.5, 9, 10, 12, 15, 18, 20, 22.5, 30, 36, 45, 60, 90, 180)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +58,10 @@ class RegionMaker:
         Raises
         ------
         SoilqlError
-            The bands make no sense (SQ126), or the land fraction is not one map (SQ714).
+            The land fraction is not one map (SQ714).
         """
         params = ctx.block.params
-        regions = Regions.of(None if params.by is None else ctx.zones(params.by), _limits(ctx))
+        regions = Regions.of(None if params.by is None else ctx.zones(params.by), _limits(params.bands))
         named = params.land_fraction
         return cls(ctx, regions, None if named == "none" else one_map(ctx, GridRef(named), "land_fraction"))
 
@@ -178,16 +180,35 @@ def check_zone_variables(block: Block, scope: Scope, refs: Sequence[Ref]) -> Ite
                 yield Diagnostic("SQ704", message, block.span("on" if params.on is not None else "by"), help=help)
 
 
-def _limits(ctx: Context) -> list[float]:
-    bands = ctx.block.params.bands
-    if bands is None:
-        return []
+def bands_problems(bands: float | list[float] | None) -> Iterator[Problem]:
+    """Say why bands of latitude, or their width, make no sense.
+
+    Examples
+    --------
+    >>> list(bands_problems(50.0))
+    [('bands 50 degrees wide do not fill 180 degrees: take 45 or 60', 'bands')]
+    >>> list(bands_problems(30.0)), list(bands_problems([-60.0, 0.0, 60.0]))
+    ([], [])
+    """
     if isinstance(bands, list):
         if len(bands) < 2 or any(b <= a for a, b in pairwise(bands)) or bands[0] < -90 or bands[-1] > 90:
-            help = "for instance [-90, -23.5, 23.5, 66.5, 90]"
-            raise ctx.error("SQ126", "`bands` must be two or more latitudes from south to north", "bands", help=help)
-        return bands
-    count = 180 / bands if bands > 0 else 0
-    if count < 1 or abs(count - round(count)) > 1e-9:
-        raise ctx.error("SQ126", f"bands {bands:g} degrees wide do not fill 180 degrees", "bands")
-    return [-90 + bands * i for i in range(round(count))] + [90.0]
+            message = "`bands` must be two or more latitudes from south to north: [-90, -23.5, 23.5, 66.5, 90]"
+            yield message, "bands"
+    elif bands is not None and bands <= 0:
+        yield f"bands have a width above 0, not {bands:g}", "bands"
+    elif bands is not None and not _fills(bands):
+        near = [max((w for w in _WIDTHS if w < bands), default=0), min((w for w in _WIDTHS if w > bands), default=0)]
+        fitting = " or ".join(f"{width:g}" for width in near if width)
+        yield f"bands {bands:g} degrees wide do not fill 180 degrees: take {fitting}", "bands"
+
+
+def _fills(width: float) -> bool:
+    count = 180 / width
+    return count > 1 - 1e-9 and abs(count - round(count)) <= 1e-9
+
+
+def _limits(bands: float | list[float] | None) -> list[float]:
+    """Return the limits of bands that make sense."""
+    if bands is None or isinstance(bands, list):
+        return bands or []
+    return [-90 + bands * i for i in range(round(180 / bands))] + [90.0]

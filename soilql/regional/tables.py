@@ -102,7 +102,10 @@ def notes(flux: Flux, regions: Regions, sums: Sequence[Sums], applied: str) -> I
     if not any(counts):
         yield Note("SQ706", f"`{flux.name}` has no value in any cell: its totals are missing")
     elif empty := [time for time, count in zip(flux.times, counts, strict=True) if not count]:
-        yield Note("SQ706", f"`{flux.name}` has no value in {listed(empty)}: these totals are missing")
+        words = (
+            f"`{flux.name}` has no value in {listed(empty)}: these totals are missing, and the mean is of the others"
+        )
+        yield Note("SQ706", words)
     if applied == "not applied":
         words = f"`{flux.name}`: no land fraction, every cell with a value counts in full, coasts included"
         yield Note("SQ611", words, Severity.INFO)
@@ -161,7 +164,14 @@ def times(labels: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def period(frame: pd.DataFrame, members: Table | None, level: float) -> Table:
-    """Return the mean of the totals over the times, with the interval of the members' means."""
+    """Return the mean of the totals over the times that have one, with the interval of the members' means.
+
+    Returns
+    -------
+    Table
+        One row a flux and region: ``first`` and ``last`` of these times, ``times`` their number, ``mean_total``,
+        ``lower`` and ``upper``. Where no time has a total, ``first`` and ``last`` are those of the series.
+    """
     import pandas as pd
 
     from soilql.stats.totals import ensemble_interval
@@ -171,7 +181,9 @@ def period(frame: pd.DataFrame, members: Table | None, level: float) -> Table:
     groups: Any = frame[frame["time"].notna()].groupby(_KEYS, sort=False)
     for key, part in groups:
         row = dict(zip(_KEYS, key, strict=True))
-        row |= {"first": part["time"].min(), "last": part["time"].max(), "times": int(part["total"].notna().sum())}
+        known = part["total"].notna()
+        of = part.loc[known, "time"] if known.any() else part["time"]
+        row |= {"first": of.min(), "last": of.max(), "times": int(known.sum())}
         row |= {"mean_total": part["total"].mean(), "lower": float("nan"), "upper": float("nan")}
         means = draws.get(key)
         if means is not None and means.size > 1:

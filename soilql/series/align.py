@@ -61,6 +61,7 @@ def aligned(
     variables: Mapping[str, xr.DataArray],
     period: tuple[float, float] | None,
     paths: Mapping[str, tuple[str | int, ...]],
+    called: Mapping[str, str] | None = None,
 ) -> Aligned:
     """Bring variables to the times they share.
 
@@ -69,11 +70,13 @@ def aligned(
     ctx : Context
         For diagnostics.
     variables : mapping of str to xarray.DataArray
-        Series, by the names that diagnostics call them.
+        Series by name.
     period : (float, float), optional
         First and last year that count.
     paths : mapping of str to tuple
         Where the block names each of them.
+    called : mapping of str to str, optional
+        What diagnostics call each of them: the reference that the block has. Default: its name.
 
     Raises
     ------
@@ -85,13 +88,16 @@ def aligned(
 
     from soilql.io.years import decimal_years, is_yearly, years_of
 
+    called = called or {name: name for name in variables}
     for name, one in variables.items():
         if "member" in one.dims:
             help = "take its mean, or a series of its totals"
-            raise ctx.error("SQ714", f"`{name}` has members, of which a series needs one", *paths[name], help=help)
+            raise ctx.error(
+                "SQ714", f"`{called[name]}` has members, of which a series needs one", *paths[name], help=help
+            )
         if "time" not in one.dims:
             help = "give a grid with a value for each year"
-            raise ctx.error("SQ714", f"`{name}` is one map and has no times", *paths[name], help=help)
+            raise ctx.error("SQ714", f"`{called[name]}` is one map and has no times", *paths[name], help=help)
     labels = {name: one["time"].to_numpy() for name, one in variables.items()}
     first = next(iter(labels.values()))
     same = all(np.array_equal(first, other) for other in labels.values())
@@ -99,7 +105,7 @@ def aligned(
         for name, own in labels.items():
             if not is_yearly(own):
                 help = "bring them to years by a block of kind `resample`"
-                message = f"`{name}` has several times a year, and not all have the same"
+                message = f"`{called[name]}` has several times a year, and not all have the same"
                 raise ctx.error("SQ708", message, *paths[name], help=help)
         labels = {name: years_of(own) for name, own in labels.items()}
     shared = sorted(set.intersection(*(set(own.tolist()) for own in labels.values())))
@@ -110,11 +116,14 @@ def aligned(
         inside = (decimal >= period[0]) & (decimal < np.floor(period[1]) + 1)
         kept, decimal = kept[inside], decimal[inside]
     if not kept.size:
-        spans = "; ".join(f"`{name}` {_ends(own)}" for name, own in labels.items())
+        spans = "; ".join(f"`{called[name]}` {_ends(own)}" for name, own in labels.items())
         asked = "" if period is None else f" within {period[0]:g}-{period[1]:g}"
-        raise ctx.error("SQ706", f"there is no time that all have{asked}", "of", label=spans)
+        message = f"there is no time that all have{asked}" if len(labels) > 1 else f"there is no time{asked}"
+        raise ctx.error("SQ706", message, "period" if shared else "of", label=spans)
     found = {name: one.isel(time=_positions(labels[name], kept)) for name, one in variables.items()}
-    return Aligned(found, decimal, kept, tuple(_left_out(labels, kept, period)))
+    return Aligned(
+        found, decimal, kept, tuple(_left_out({called[name]: own for name, own in labels.items()}, kept, period))
+    )
 
 
 def _positions(labels: np.ndarray[Any, Any], kept: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -64,7 +64,8 @@ def _series(ctx: Context, grid: Grid) -> Aligned:
     # Coordinates of different files differ in their last digits, and are the same cells.
     axes = {axis: grid.data[axis].to_numpy() for axis in ("lat", "lon")}
     variables = {name: one.assign_coords(axes) for name, one in variables.items()}
-    return aligned(ctx, variables, params.period, paths)
+    called = {_RESPONSE: str(params.of)} | {name: str(ref) for name, ref in params.refs.items()}
+    return aligned(ctx, variables, params.period, paths, called)
 
 
 def _sample(ctx: Context, series: Aligned) -> np.ndarray[Any, Any]:

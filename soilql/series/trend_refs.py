@@ -7,7 +7,7 @@ from typing import Any
 
 from soilql.errors import Diagnostic
 from soilql.kinds import Block, Scope
-from soilql.params import GridRef, NewName
+from soilql.params import GridRef, NewName, Problem, Ref
 
 
 def named_refs(given: Sequence[GridRef] | Mapping[NewName, GridRef]) -> dict[str, GridRef]:
@@ -15,6 +15,21 @@ def named_refs(given: Sequence[GridRef] | Mapping[NewName, GridRef]) -> dict[str
     if isinstance(given, Mapping):
         return {str(name): ref for name, ref in given.items()}
     return {ref.block: ref for ref in given}
+
+
+def named_twice(given: Sequence[Ref] | Mapping[NewName, Any], key: str) -> Iterator[Problem]:
+    """Say which reference a list or mapping holds twice.
+
+    Examples
+    --------
+    >>> list(named_twice([Ref("tc"), Ref("sv"), Ref("tc")], "land_cover"))
+    [('`tc` is named twice: leave one out', 'land_cover')]
+    """
+    seen: set[str] = set()
+    for ref in given.values() if isinstance(given, Mapping) else given:
+        if ref in seen:
+            yield f"`{ref}` is named twice: leave one out", key
+        seen.add(ref)
 
 
 def by_chance(row: Mapping[Any, Any]) -> str:

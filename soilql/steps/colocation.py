@@ -10,9 +10,9 @@ from soilql import params as p
 from soilql.context import Context
 from soilql.errors import Diagnostic
 from soilql.kinds import Block, Schema, Scope, Variable
-from soilql.params import GridRef, NewName, ZonesRef, param
-from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, ON, check_zone_variables
-from soilql.series.trend_refs import by_chance, check_trends, named_refs
+from soilql.params import GridRef, NewName, Problem, ZonesRef, param
+from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, ON, bands_problems, check_zone_variables
+from soilql.series.trend_refs import by_chance, check_trends, named_refs, named_twice
 from soilql.values import Table, ValueType
 
 VERSION = 2
@@ -39,6 +39,10 @@ class Params(p.Params):
     on: GridRef | None = param(None, doc=ON)
     bands: float | list[float] | None = param(None, doc=BANDS)
     land_fraction: Literal["none"] | GridRef = param("none", doc=LAND_FRACTION)
+
+    def problems(self) -> Iterator[Problem]:
+        yield from named_twice(self.drivers, "drivers")
+        yield from bands_problems(self.bands)
 
     @property
     def refs(self) -> dict[str, GridRef]:

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from soilql.expr.ast import Call, Node
     from soilql.units import Unit
 
-VERSION = 2
+VERSION = 3
 
 #: Unit in which the equations of `rh_from_rs` were fitted.
 ANNUAL_CARBON = "g C m-2 yr-1"
 #: Attributes that hold for the result too: what members are, and that the land fraction is in the map.
 _CARRIED = ("source", "land_fraction_applied")
+#: Those that hold where the expression is a reference alone: numbers made of classes are no classes.
+_CARRIED_ALONE = ("categorical", "flag_values", "flag_meanings", "labels", "valid_range")
 _SAME_UNIT = frozenset({"abs", "round", "floor", "ceil", "min", "max", "clip", "where"})
 
 
@@ -187,6 +189,7 @@ def _evaluated(
     import numpy as np
     import xarray as xr
 
+    from soilql.expr.ast import Name
     from soilql.expr.evaluate import evaluate
 
     leading = tuple(dict.fromkeys(str(dim) for one in variables.values() for dim in one.dims[:-2]))
@@ -199,8 +202,9 @@ def _evaluated(
         raise SoilqlError(Diagnostic("SQ112", "the result is text, and a grid holds numbers", span))
     kept = np.result_type(np.float32, *(one.dtype for one in variables.values()))
     attrs = {"long_name": name} | ({"units": unit} if unit else {})
+    carried = (*_CARRIED, *(_CARRIED_ALONE if isinstance(root, Name) else ()))
     for one in variables.values():
-        attrs |= {key: one.attrs[key] for key in _CARRIED if key in one.attrs}
+        attrs |= {key: one.attrs[key] for key in carried if key in one.attrs}
     return xr.Variable((*leading, "lat", "lon"), result.astype(kept), attrs)
 
 

@@ -1,4 +1,7 @@
-"""Partial correlations of a series with each of several drivers, the others held fixed: cells, regions, tables."""
+"""Partial correlations of a series with each of several drivers, the others held fixed: cells, regions, tables.
+
+In R: `pcor` of ppcor.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from soilql.context import Context
 from soilql.errors import Diagnostic, did_you_mean
 from soilql.kinds import Block, Schema, Scope, Size, Variable
 from soilql.params import ColumnName, DataRef, GridRef, NewName, Problem, ZonesRef, param
-from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, ON, check_zone_variables
+from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, ON, bands_problems, check_zone_variables
+from soilql.series.trend_refs import named_twice
 from soilql.values import Grid, Table, ValueType
 
 VERSION = 2
@@ -62,6 +66,7 @@ class Params(p.Params):
     def problems(self) -> Iterator[Problem]:
         if len(self.drivers) < 2:
             yield "a partial correlation holds other drivers fixed: name two or more", "drivers"
+        yield from named_twice(self.drivers, "drivers")
         if len(set(self.named)) < len(self.drivers):
             yield "two drivers have the same name: give them names, {TEM: climate.tas, ...}", "drivers"
         unknown = [name for name in self.least if name not in self.named]
@@ -69,6 +74,7 @@ class Params(p.Params):
             yield f"`{unknown[0]}` is not one of the drivers: {', '.join(self.named)}", "least"
         if self.period is not None and (len(self.period) != 2 or self.period[0] > self.period[1]):
             yield "`period` is the first and the last year: [2000, 2014]", "period"
+        yield from bands_problems(self.bands)
 
     @property
     def named(self) -> list[str]:

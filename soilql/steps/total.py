@@ -1,10 +1,13 @@
-"""Totals of a flux over the globe, over zones and over bands of latitude, with intervals from ensemble totals."""
+"""Totals of a flux over the globe, over zones and over bands of latitude, with intervals from ensemble totals.
+
+In R: `global` and `zonal` of terra.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from soilql import params as p
 from soilql.context import Context
@@ -13,12 +16,23 @@ from soilql.kinds import Block, Schema, Scope, Variable
 from soilql.params import GridRef, ModelRef, Problem, ZonesRef, param
 from soilql.prediction import Request, predict
 from soilql.regional import tables
-from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, RegionMaker, cells_differ, check_zone_variables
+from soilql.regional.inputs import (
+    BANDS,
+    BY,
+    LAND_FRACTION,
+    RegionMaker,
+    bands_problems,
+    cells_differ,
+    check_zone_variables,
+)
 from soilql.regional.sums import Flux, Sums, sum_up
 from soilql.regional.tables import DENSITY, TOTAL
 from soilql.values import Grid, Note, Table, ValueType
 
-VERSION = 4
+if TYPE_CHECKING:
+    import pandas as pd
+
+VERSION = 5
 PRODUCES = ValueType.TABLE
 #: The column `of` names the maps.
 SHOWS_NAMES = ("inputs",)
@@ -61,6 +75,7 @@ class Params(p.Params):
             yield "one member makes no interval: ask for two or more, better some hundreds", "members"
         if self.members and not self.models:
             yield "`members` are those of `models`; maps under `of` bring their own", "members"
+        yield from bands_problems(self.bands)
 
 
 def run(params: Params, ctx: Context) -> Table:
@@ -191,24 +206,36 @@ def check(block: Block, scope: Scope) -> Iterator[Diagnostic]:
 def headline(table: Table) -> list[str]:
     """Say the global totals: ``rs global 89.31 Pg C yr-1 [84.1, 101.2]``, of a series their mean."""
     period = table.extras.get("period")
-    frame = table.frame if "time" not in table.frame else table.frame[table.frame["time"].isna()]
+    whole = table.frame[table.frame["kind"] == "global"]
+    single = whole if "time" not in whole else whole[whole["time"].isna()]
     rows = [
         (str(row["of"]), f"{row['region']}", row["total"], row.get("total_lower"), row.get("total_upper"))
-        for row in frame[frame["kind"] == "global"].to_dict("records")
+        for row in single.to_dict("records")
     ]
     if period is not None:
         rows += [
-            (str(row["of"]), f"{row['region']} {_span(row)}", row["mean_total"], row["lower"], row["upper"])
+            (str(row["of"]), f"{row['region']} {_span(row, whole)}", row["mean_total"], row["lower"], row["upper"])
             for row in period.frame[period.frame["kind"] == "global"].to_dict("records")
         ]
     width = max((len(name) for name, *_ in rows), default=0)
-    return [f"{name:<{width}} {where} {total:.4g} {TOTAL}{_limits_text(*ends)}" for name, where, total, *ends in rows]
+    return [f"{name:<{width}} {where} {_total_text(total, *ends)}" for name, where, total, *ends in rows]
 
 
-def _span(row: Mapping[Any, Any]) -> str:
-    """Return the times of a mean: ``mean of 2000-2014``."""
-    first, last = (str(row[name])[:10] for name in ("first", "last"))
-    return first if first == last else f"mean of {first}-{last}"
+def _span(row: Mapping[Any, Any], series: pd.DataFrame) -> str:
+    """Return the times of a mean, those that have a total: ``mean of 2000-2014``."""
+    import numpy as np
+
+    from soilql.io.time_words import times_in_words
+
+    own = series[(series["of"] == row["of"]) & series["time"].notna()]
+    known = own[own["total"].notna()] if row["times"] else own
+    dated = known["time"].dtype.kind == "M"
+    words = times_in_words(np.array(known["time"].tolist(), "datetime64[ns]" if dated else None))
+    return words if row["times"] == 1 else f"mean of {words}"
+
+
+def _total_text(total: float, lower: Any, upper: Any) -> str:
+    return "has no value" if total != total else f"{total:.4g} {TOTAL}{_limits_text(lower, upper)}"
 
 
 def _limits_text(lower: Any, upper: Any) -> str:

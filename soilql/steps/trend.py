@@ -1,4 +1,7 @@
-"""Trends of every cell, of regions and of tables: Mann-Kendall tests, Theil-Sen slopes, classes, field significance."""
+"""Trends of every cell, of regions and of tables: Mann-Kendall tests, Theil-Sen slopes, classes, field significance.
+
+In R: `mk.test` and `sens.slope` of trend.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from soilql.context import Context
 from soilql.errors import Diagnostic
 from soilql.kinds import Block, Schema, Scope, Size, Variable
 from soilql.params import ColumnName, DataRef, GridRef, Problem, ZonesRef, param
-from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, ON, check_zone_variables
+from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, ON, bands_problems, check_zone_variables
 from soilql.values import Grid, Table, ValueType
 
 if TYPE_CHECKING:
@@ -47,7 +50,8 @@ class Params(p.Params):
     interval: Literal["none", "sen", "residual", "pairs", "block"] = param(
         "residual",
         doc="Interval of the slopes of regions and tables: Sen's limits, or a bootstrap of residuals, of pairs, or of "
-        "blocks of residuals.",
+        "blocks of residuals. Of few years those of residuals are too narrow (of 15 years, 95 % cover about 87 %, and "
+        "83 % in blocks), and may leave out 0 where the test finds nothing; `sen` and `pairs` are not.",
     )
     confidence: float = param(0.95, gt=0, lt=1, doc="Probability of the interval.")
     replicates: int = param(1000, ge=100, doc="Number of bootstrap replicates.")
@@ -80,6 +84,7 @@ class Params(p.Params):
             yield f"intervals are of the Theil-Sen slope: with `slope: {self.slope}`, say `interval: none`", "slope"
         if self.p_value == "exact" and self.test in ("hamed_rao", "yue_wang"):
             yield f"`{self.test}` corrects the variance of S, which has no exact distribution then", "p_value"
+        yield from bands_problems(self.bands)
 
 
 def run(params: Params, ctx: Context) -> Grid | Table:

@@ -10,7 +10,7 @@ from soilql import params as p
 from soilql.context import Context
 from soilql.errors import Diagnostic, SoilqlError, did_you_mean
 from soilql.kinds import Block, Scope
-from soilql.params import ColumnName, GridRef, NewName, Problem, param
+from soilql.params import ColumnName, GridRef, Problem, param
 from soilql.values import State, ValueType
 
 if TYPE_CHECKING:
@@ -27,15 +27,15 @@ Class: TypeAlias = int | float | str
 class Params(p.Params):
     """Where the classes are found, and which of them make up each zone."""
 
-    groups: dict[NewName, list[int | float | str]] = param(
-        doc="Zones and the classes that belong to each, numbers or text: {forest: [1, 2, 3], grassland: [10]}."
+    groups: dict[str, list[int | float | str]] = param(
+        doc="Zones and the classes that belong to each, numbers or text: {temperate forest: [4, 5], grassland: [10]}."
     )
     of: ColumnName | None = param(None, doc="Categorical column or grid variable. Give either this or `grid`.")
     grid: GridRef | None = param(
         None,
         doc="Class map (`block.variable`) in which sites and pixels alike are looked up by the nearest cell centre.",
     )
-    others: NewName | None = param(
+    others: str | None = param(
         None,
         doc="Zone of the classes that no group lists; without it they belong to no zone and are counted.",
     )
@@ -157,7 +157,7 @@ class Classes:
 
 
 def run(params: Params, ctx: Context) -> Classes:
-    names = tuple(map(str, params.groups)) + ((str(params.others),) if params.others else ())
+    names = (*params.groups, *((params.others,) if params.others else ()))
     groups = tuple(tuple(members) for members in params.groups.values())
     partition = Classes(names, groups, params.others is not None)
     if params.grid is None:
@@ -182,7 +182,7 @@ def needs(params: Params, scope: Scope) -> tuple[str, ...]:
 
 def labels(params: Params, scope: Scope) -> tuple[str, ...]:
     """Return the zones."""
-    return tuple(map(str, params.groups)) + ((str(params.others),) if params.others else ())
+    return (*params.groups, *((params.others,) if params.others else ()))
 
 
 def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
