@@ -1,7 +1,7 @@
 """The tree of an expression: immutable nodes with places, a canonical text, and non-recursive traversal.
 
 Long sums parse to trees thousands of levels deep, so nothing here recurses: equality, hashing, printing and
-every fold run on an explicit stack.
+every fold run on an explicit stack. Nodes and their text stand in one module, since a new node needs both.
 """
 
 from __future__ import annotations
