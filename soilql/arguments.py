@@ -71,7 +71,9 @@ def make_parser() -> argparse.ArgumentParser:
     schema = command("schema", "print the JSON Schema of a spec, for editors", "--output spec.schema.json")
     schema.add_argument("--output", type=Path, metavar="FILE", help="write it to a file")
     explain = command("explain", "explain a code, kind, section or function, or a model", "model qrf in study.yaml")
-    explain.add_argument("topic", nargs="+", metavar="TOPIC", help="a topic, or: model NAME in SPEC")
+    explain.add_argument(
+        "topic", nargs="*", metavar="TOPIC", help="a topic, or: model NAME in SPEC; default: their list"
+    )
     lsp = command("lsp", "serve an editor: findings, completion, hover, rename as one types", "--stdio")
     lsp.add_argument("--stdio", action="store_true", help="over the standard input and output, as it does anyway")
     return parser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import shutil
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -37,6 +38,8 @@ FAMILIES = {
 }
 
 _NARROWEST, _WIDEST = 60, 100
+#: Topics that are named for a word that is none.
+_MENTIONED = 6
 
 
 def explain(topic: str, width: int | None = None) -> str:
@@ -46,8 +49,8 @@ def explain(topic: str, width: int | None = None) -> str:
     ----------
     topic : str
         A code (``SQ201``), a kind (``quantile_forest`` or ``models.quantile_forest``), a section (``models``), a
-        function (``exp``), ``use``, ``extends``, ``inputs`` or ``lock``, or, for a list of all, ``functions`` or
-        ``codes``.
+        function (``exp``), ``use``, ``extends``, ``inputs``, ``lock``, ``roles``, ``units`` or ``members``, or, for a
+        list of all, ``functions`` or ``codes``. Nothing lists the topics.
     width : int, optional
         Longest line; default that of the terminal, at most 100.
 
@@ -67,6 +70,8 @@ def explain(topic: str, width: int | None = None) -> str:
 
 
 def _lines(topic: str, width: int) -> Iterable[str]:
+    if not topic:
+        return _overview(width)
     if topic.upper() in codes():
         return _prose(codes()[topic.upper()], width)
     if topic == "codes":
@@ -102,9 +107,36 @@ def _unknown(topic: str) -> Diagnostic:
     known = [*TOPICS, *SECTION_DOCS, *every, *FUNCTIONS, *CONSTANTS, "functions", "codes"]
     if topic[:2].upper() == "SQ":
         return Diagnostic("SQ140", f"there is no code `{topic}`", help="`soilql explain codes` lists them all")
+    if found := _mentioning(topic):
+        return Diagnostic("SQ140", f"`{topic}` is no topic", help=f"it is mentioned under {', '.join(found)}")
     help = did_you_mean(topic.rpartition(".")[2], known) or did_you_mean(topic, known)
-    help = help or "a topic is a code such as SQ201, a section, a kind, a function, or `codes` or `functions`"
-    return Diagnostic("SQ140", f"nothing is known about `{topic}`", help=help)
+    return Diagnostic("SQ140", f"nothing is known about `{topic}`", help=help or "`soilql explain` lists the topics")
+
+
+def _mentioning(word: str) -> list[str]:
+    """Return the topics and kinds whose documentation has a word, or a word that begins with it."""
+    pattern = re.compile(rf"(?<![\w]){re.escape(word)}", re.IGNORECASE)
+    texts = {name: " ".join(_topic(name, _WIDEST)) for name in TOPICS}
+    for section in kinds.SECTIONS:
+        found = filter(None, (kinds.find(section, name) for name in kinds.names(section)))
+        texts |= {kind.name: " ".join(_kind(kind, _WIDEST)) for kind in found}
+    return [f"`{name}`" for name, text in texts.items() if pattern.search(text)][:_MENTIONED]
+
+
+def _overview(width: int) -> Iterator[str]:
+    """Yield all topics but the codes, by section."""
+    yield from _wrap("`soilql explain TOPIC` knows:", width)
+    yield ""
+    for section in SECTION_DOCS:
+        names = kinds.names(section) if section in kinds.SECTIONS else []
+        yield from _hanging(f"  {section:<12}", ", ".join(names) or SECTION_DOCS[section], width)
+    yield ""
+    for name, text in TOPICS.items():
+        if name not in SECTION_DOCS:
+            yield from _hanging(f"  {name:<12}", text.partition("\n")[0].removeprefix(f"{name}: "), width)
+    yield from _hanging(f"  {'functions':<12}", "the functions and constants of expressions", width)
+    yield from _hanging(f"  {'codes':<12}", "all findings and notes, such as SQ201", width)
+    yield from ("", *_wrap("`soilql explain model NAME in SPEC` shows a model's equation, variables and units.", width))
 
 
 @cache
@@ -140,7 +172,8 @@ def _prose(text: str, width: int) -> Iterator[str]:
         if all(line.startswith((" ", "- ", "* ")) for line in lines):
             yield from lines
         else:
-            yield from _wrap(" ".join(line.strip() for line in lines).replace("::", ":"), width)
+            text = " ".join(line.strip() for line in lines)
+            yield from _wrap(text.removesuffix(":") if text.endswith("::") else text, width)
 
 
 def _wrap(text: str, width: int, indent: str = "", then: str | None = None) -> list[str]:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 MAX_CELLS = 1 << 16
 #: Copies of the drivers and of the result that a model may hold while it predicts.
 _COPIES = 6
+_ONE_CODE = (
+    "take the numbers of the grid to the sites by `extract` and train on them, or, for zones, let `kind: classes` look "
+    "both up in it: `grid: GRID.VARIABLE`"
+)
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,7 @@ def _check_type(ask: Request, ctx: Context, name: str, training: Table) -> None:
 
     if not pd.api.types.is_numeric_dtype(training.frame[name].dtype):
         message = f"`{name}` is text in the training table of `{ask.model}` and a number in `{ask.on}`"
-        raise ctx.error("SQ709", message, "on", help="train on the numbers of the grid's classes")
+        raise ctx.error("SQ709", message, "on", help=_ONE_CODE)
 
 
 def _layers(ask: Request, fitted: Fitted) -> dict[str, str]:

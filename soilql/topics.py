@@ -1,4 +1,4 @@
-"""What `soilql explain` says of what no kind documents: recipes, parents, inputs and the lock file."""
+"""What `soilql explain` says of what no kind documents: recipes, inputs, roles, units, members ..."""
 
 from __future__ import annotations
 
@@ -89,4 +89,87 @@ Example:
         sha256: 8d969eef6ecad3c29a3a629280e686cf0c3f5d5a86aff3ca12020c923adc6c92
 """
 
-TOPICS: Mapping[str, str] = {"use": _USE, "extends": _EXTENDS, "inputs": _INPUTS, "lock": _LOCK}
+_ROLES = """\
+roles: the parts that columns of a table play: `lat`, `lon`, `time`, `site`.
+
+`lat` and `lon`, in degrees, are needed wherever grids or maps of classes are looked up. `time` is a year, decimal year
+or date: `extract` takes the map of that year, `resample` and the analyses of series go by it. `site` is what rows of
+one place have in common; without it, rows of the same `lat` and `lon` are one site. Folds of sites (`group: site`),
+searches and selections inside a model, and members that draw rows anew keep the rows of a site together.
+
+Where a parameter asks for a role or column, a role goes before a column of the same name.
+
+Example:
+
+    soilql: 1
+    datasets:
+      srdb:
+        kind: table
+        source: registry:srdb-v5
+        columns: {year: {expr: floor(Study_midyear)}}
+        roles: {lat: Latitude, lon: Longitude, time: year, site: Site_ID}
+    validation:
+      by_site: {kind: kfold, group: site}
+"""
+
+_UNITS = """\
+units: what stands under `unit` and `from_unit`, in the notation of the field.
+
+`g C m-2 yr-1`, `gC/m2/yr` and `g C m^-2 yr^-1` are the same. `C` behind a mass is carbon, so that `umol CO2 m-2 s-1`
+and `g CO2 m-2 d-1` become `g C m-2 yr-1` by molar mass. `mm` of water is `kg H2O m-2`; a year has 365.25 days and a
+month a twelfth of them; `degC` and `K` differ by an offset, and `1/degC` is `K-1`. `1` is a plain number, `%` a
+hundredth.
+
+In `columns` and `variables`, `unit` is the unit wanted: values are converted from `from_unit`, or from what the file or
+the registry says. Where none of these is known the values are taken to be in `unit` already. Units of parameters are
+checked against the formula.
+
+Example:
+
+    soilql: 1
+    datasets:
+      srdb:
+        kind: table
+        source: registry:srdb-v5
+        columns:
+          Rs: {from: Rs_annual, unit: kg C m-2 yr-1}
+          T: {from: Study_temp, from_unit: degC, unit: K}
+"""
+
+_MEMBERS = """\
+members: Monte Carlo replicates of a prediction, from which maps and totals take intervals.
+
+What a member is, the model says: `uncertainty` of formulas (draws of parameters, or refits), `members_from` of learners
+(single trees, rows drawn anew, tuned candidates). How many, the analysis says: `members` of `predict`, or of `total`
+with `models`. Each member is a whole map of all years, so that a total of members has the correlation between cells
+that quantile maps lack: `interval` of `total` comes from totals of members, `total_q05` from adding up a quantile map.
+
+Members tell how well the mean is known. A single observation scatters about it, as `quantiles` tell.
+
+Example:
+
+    soilql: 1
+    datasets:
+      drivers: {kind: grid, source: registry:jian2021-drivers}
+      srdb: {kind: table, source: registry:srdb-v5, roles: {lat: Latitude, lon: Longitude}, select: Rs_annual}
+      training: {kind: extract, at: srdb, from: drivers, variables: [MAT]}
+    models:
+      q10:
+        kind: nonlinear
+        formula: Rs_annual ~ R10 * Q10^((MAT - 10) / 10)
+        params: [R10, Q10]
+        data: training
+        uncertainty: bootstrap
+    analyses:
+      rs: {kind: predict, model: q10, on: drivers, members: 200, interval: 0.95}
+"""
+
+TOPICS: Mapping[str, str] = {
+    "use": _USE,
+    "extends": _EXTENDS,
+    "inputs": _INPUTS,
+    "lock": _LOCK,
+    "roles": _ROLES,
+    "units": _UNITS,
+    "members": _MEMBERS,
+}

@@ -121,7 +121,10 @@ def test_examples_of_rules_keep_their_lines() -> None:
         ("models.linaer", "did you mean `linear`?"),
         ("expp", "did you mean `exp`?"),
         ("SQ299", "`soilql explain codes` lists them all"),
-        ("zzz", "a topic is a code such as SQ201, a section, a kind, a function, or `codes` or `functions`"),
+        ("zzz", "`soilql explain` lists the topics"),
+        ("lm", "it is mentioned under `linear`"),
+        ("nls", "it is mentioned under `nonlinear`"),
+        ("rangr", "`soilql explain` lists the topics"),
     ],
 )
 def test_an_unknown_topic_gets_a_suggestion(topic: str, help: str) -> None:
@@ -129,6 +132,19 @@ def test_an_unknown_topic_gets_a_suggestion(topic: str, help: str) -> None:
         explain(topic)
     (found,) = caught.value.diagnostics
     assert (found.code, found.help) == ("SQ140", help)
+
+
+def test_without_a_topic_all_are_listed() -> None:
+    shown = explain("", 100)
+    for _, name in ALL_KINDS:
+        assert re.search(rf"\b{name}\b", shown)
+    for name in (*SECTION_DOCS, "use", "roles", "units", "members", "functions", "codes"):
+        assert f"\n  {name} " in shown
+
+
+def test_names_with_two_colons_are_kept() -> None:
+    assert "`alias::name`" in explain("use", 100)
+    assert "\nFor example:\n" in explain("stack", 100)
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

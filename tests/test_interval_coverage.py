@@ -225,7 +225,7 @@ def test_intervals_of_region_series_by_the_kind_cover_as_the_functions_do() -> N
         {"region": np.repeat(names, t.size), "year": np.tile(2000 + t, count), "total": values.T.ravel()}
     )
     table = Table(frame, {"total": "Pg C yr-1"}, {"time": "year"})
-    found = run_kind("analyses", "trend", "of: rows.total\ninterval: pairs\ngroups: region\n", {"rows": table}).frame
+    found = run_kind("analyses", "trend", "of: rows.total\ngroups: region\n", {"rows": table}).frame
     assert len(found) == count
     inside = int(((found["lower"] <= 0.3) & (found["upper"] >= 0.3)).sum())
     assert_binomial(inside, count, 0.95)

@@ -36,7 +36,7 @@ def studied(folder: Path, topic: str) -> tuple[Spec, list[Diagnostic]]:
     return spec, [one for one in lint(spec) if one.severity == "error"]
 
 
-@pytest.mark.parametrize("topic", ["use", "extends", "inputs"])
+@pytest.mark.parametrize("topic", ["use", "extends", "inputs", "roles", "units", "members"])
 def test_an_example_is_a_study_without_errors(tmp_path: Path, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOILQL_CACHE", str(tmp_path / "cache"))
     (tmp_path / "here").mkdir()

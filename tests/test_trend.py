@@ -354,3 +354,16 @@ def test_series_are_named_by_what_tells_them_apart() -> None:
     assert not any("here, from land" in line for line in headline(found))
     single = trend(Table(said[said["region"] == "early"], {}, both.roles), ref="rs.flow")
     assert headline(single)[0].startswith("early 2 ")
+
+
+def test_remarks_behind_the_values_make_no_series() -> None:
+    both = two_lines()
+    kinds = np.where(both.frame["region"] == "early", "zone", "band")
+    frame = both.frame.assign(kind=kinds, source=np.where(kinds == "zone", "500 draws", "not known"))
+    found = trend(Table(frame[["kind", "region", "year", "flow", "source"]], {}, both.roles), ref="rs.flow").frame
+    assert found.columns[:3].tolist() == ["kind", "region", "n"]
+    # What tells series apart is a name, wherever it stands.
+    twice = pd.concat([frame.assign(model="a"), frame.assign(model="b", flow=-frame["flow"])])
+    found = trend(Table(twice[["region", "year", "flow", "source", "model"]], {}, both.roles), ref="rs.flow").frame
+    assert found.columns[:3].tolist() == ["region", "model", "n"]
+    assert sorted(found["slope"].round(9)) == [-2, -1, 1, 2]

@@ -14,7 +14,7 @@ Bad::
 
 Good::
 
-    aoa: {kind: applicability, model: qrf, on: drivers}
+    drivers: {kind: grid, source: drivers.nc, where: MAT > 0 and MAT < 20}    # within the range of the sites
 """
 
 from __future__ import annotations

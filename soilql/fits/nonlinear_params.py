@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 _MOST = 200
 
 Interval: TypeAlias = Literal["wald", "profile"]
-INTERVAL_DOC = "Intervals of the parameters: `wald`, symmetric, or `profile`, by profile likelihood (slower, honest)."
+INTERVAL_DOC = (
+    "Intervals of the parameters: `wald`, symmetric, or `profile`, by profile likelihood (slower, honest). Those of "
+    "predictions go by `uncertainty`."
+)
 
 Uncertainty: TypeAlias = Literal["vcov", "profile", "bootstrap", "cv10"]
 UNCERTAINTY_DOC = (

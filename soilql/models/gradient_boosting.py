@@ -1,4 +1,7 @@
-"""Gradient boosting of regression trees (Friedman 2001), fitted to all rows or apart in each zone."""
+"""Gradient boosting of regression trees (Friedman 2001), fitted to all rows or apart in each zone.
+
+In R: `gbm`.
+"""
 
 from __future__ import annotations
 

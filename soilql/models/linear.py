@@ -1,4 +1,7 @@
-"""Linear regression in R's formula algebra, fitted to all rows or apart in each zone."""
+"""Linear regression in R's formula algebra, fitted to all rows or apart in each zone.
+
+In R: `lm`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Artificial neural network: a multilayer perceptron, fitted to all rows or apart in each zone."""
+"""Artificial neural network: a multilayer perceptron, fitted to all rows or apart in each zone.
+
+In R: `nnet`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Nonlinear regression of a formula with declared parameters, fitted to all rows or apart in each zone."""
+"""Nonlinear regression of a formula with declared parameters, fitted to all rows or apart in each zone.
+
+In R: `nls`; `params` are its `start`.
+"""
 
 from __future__ import annotations
 

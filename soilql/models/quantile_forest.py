@@ -1,4 +1,7 @@
-"""Quantile regression forest (Meinshausen 2006) with exact weights, fitted to all rows or apart in each zone."""
+"""Quantile regression forest (Meinshausen 2006) with exact weights, fitted to all rows or apart in each zone.
+
+In R: `quantregForest`, `ranger(quantreg = TRUE)`.
+"""
 
 from __future__ import annotations
 

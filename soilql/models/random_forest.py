@@ -1,4 +1,7 @@
-"""Random forest regression (Breiman 2001), fitted to all rows or apart in each zone."""
+"""Random forest regression (Breiman 2001), fitted to all rows or apart in each zone.
+
+In R: `randomForest`, `ranger`.
+"""
 
 from __future__ import annotations
 

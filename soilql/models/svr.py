@@ -1,4 +1,7 @@
-"""Support vector regression with an epsilon-insensitive band, fitted to all rows or apart in each zone."""
+"""Support vector regression with an epsilon-insensitive band, fitted to all rows or apart in each zone.
+
+In R: `svm` of e1071.
+"""
 
 from __future__ import annotations
 

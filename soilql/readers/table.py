@@ -91,7 +91,9 @@ class Params(Base):
     where: Filter | None = param(
         None, doc="condition that rows must meet; sees the columns of the file and the new ones"
     )
-    roles: dict[str, ColumnName] = param({}, doc="columns that play a part: lat, lon (degrees), time, site ...")
+    roles: dict[str, ColumnName] = param(
+        {}, doc="columns that play a part: lat, lon (degrees), time, site; see `soilql explain roles`"
+    )
     average: Average | None = param(None, doc="average rows that share a place, a year ...")
     select: list[ColumnName] | None = param(None, doc="columns to keep, besides those with a role; default: all")
 

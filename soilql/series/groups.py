@@ -66,7 +66,7 @@ def series_of(ctx: Context, table: Table, wanted: Mapping[str, tuple[Ref, tuple[
     if time is None:
         help = f"add `roles: {{time: COLUMN}}` to `{params.of.block}`"
         raise ctx.error("SQ704", f"`{params.of.block}` has no column with the role `time`", "of", help=help)
-    groups = _groups(ctx, table, time)
+    groups = _groups(ctx, table, time, min(map(list(table.frame.columns).index, columns.values())))
     dated = table.frame[table.frame[time].notna()]
     if _is_text(dated[time]):
         dated = dated.assign(**{time: _dates(ctx, dated[time])})
@@ -102,17 +102,31 @@ def _column(ctx: Context, table: Table, ref: Ref, path: tuple[str | int, ...]) -
     return name
 
 
-def _groups(ctx: Context, table: Table, time: str) -> list[str]:
-    """Return the columns that tell series apart: those named, else all of text."""
+def _groups(ctx: Context, table: Table, time: str, values: int) -> list[str]:
+    """Return the columns that tell series apart: those named, else all of text.
+
+    Texts that stand behind the values, from position `values` on, may be remarks on them, such as where an interval is
+    from: those that tell no more series apart are left out.
+    """
     groups = ctx.block.params.groups
     columns = list(map(str, table.frame.columns))
     if groups is None:
-        return [name for name in columns if name != time and _is_text(table.frame[name])]
+        found: list[str] = []
+        for i, name in enumerate(columns):
+            if name != time and _is_text(table.frame[name]) and (i < values or _refines(table.frame, found, name)):
+                found.append(name)
+        return found
     for i, name in enumerate(groups):
         if name not in columns:
             message = f"`{ctx.block.params.of.block}` has no column `{name}`"
             raise ctx.error("SQ704", message, "groups", i, help=did_you_mean(name, columns))
     return [str(name) for name in groups]
+
+
+def _refines(frame: pd.DataFrame, names: list[str], other: str) -> bool:
+    """Return whether one more column tells more rows apart than some do."""
+    before = len(frame.drop_duplicates(names)) if names else 1
+    return len(frame.drop_duplicates([*names, other])) > before
 
 
 def _is_text(column: pd.Series[Any]) -> bool:

@@ -18,7 +18,7 @@ from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, ON, bands_problems,
 from soilql.series.trend_refs import named_twice
 from soilql.values import Grid, Table, ValueType
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,9 @@ class Params(p.Params):
     bands: float | list[float] | None = param(None, doc=BANDS)
     land_fraction: Literal["none"] | GridRef = param("none", doc=LAND_FRACTION)
     groups: list[ColumnName] | None = param(
-        None, doc="Of a table: the columns whose values make a series. Default: all columns of text."
+        None,
+        doc="Of a table: the columns whose values make a series. Default: all columns of text, without remarks behind "
+        "the values.",
     )
     dtype: Literal["float32", "float64"] = param("float32", doc="Precision in which the maps are kept.")
 

@@ -1,4 +1,7 @@
-"""A fitted model applied to every cell of a grid: mean, quantiles, standard deviation, Monte Carlo members."""
+"""A fitted model applied to every cell of a grid: mean, quantiles, standard deviation, Monte Carlo members.
+
+In R: `predict`, of terra.
+"""
 
 from __future__ import annotations
 

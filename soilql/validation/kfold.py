@@ -1,4 +1,7 @@
-"""Rows shared out into k folds at random, whole groups at a time where a group is named."""
+"""Rows shared out into k folds at random, whole groups at a time where a group is named.
+
+In R: `createFolds` and `groupKFold` of caret.
+"""
 
 from __future__ import annotations
 

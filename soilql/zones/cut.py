@@ -24,7 +24,10 @@ STORED = False
 class Params(p.Params):
     """A variable and the values at which it is cut."""
 
-    of: ColumnName = param(doc="Column or grid variable that is cut, such as mean annual temperature.")
+    of: ColumnName = param(
+        doc="Column or grid variable that is cut, such as mean annual temperature. To cut latitude, make it a variable "
+        "of the grid: `derive: {latitude: lat}`."
+    )
     breaks: list[float] = param(doc="Boundaries between the zones, rising, in the unit of the variable.")
     labels: list[str] = param(doc="Name of each zone from the lowest values to the highest: one more than breaks.")
     closed: list[Literal["right", "left"]] = param(
