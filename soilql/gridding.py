@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from soilql.values import PLACES
+
 if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
@@ -274,7 +276,7 @@ def table_columns(table: Table) -> dict[str, np.ndarray[Any, Any]]:
     for name, series in table.frame.items():
         numeric = pd.api.types.is_numeric_dtype(series.dtype)
         found[str(name)] = series.to_numpy(float, na_value=float("nan")) if numeric else series.to_numpy(object)
-    return found | {axis: found[table.roles[axis]] for axis in ("lat", "lon") if axis in table.roles}
+    return found | {axis: found[table.roles[axis]] for axis in PLACES if axis in table.roles}
 
 
 def sample(

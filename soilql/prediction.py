@@ -11,7 +11,7 @@ from soilql.errors import Severity, did_you_mean
 from soilql.fits.fitting import at_span
 from soilql.gridding import Bands, sample, table_columns
 from soilql.params import ColumnName, GridRef, ModelRef
-from soilql.values import MEMBER_SOURCE, SD_MEANING, Fitted, Note, Table, quantile_name
+from soilql.values import MEMBER_SOURCE, PLACES, SD_MEANING, Fitted, Note, Table, quantile_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,7 +121,12 @@ def predict(ask: Request, ctx: Context) -> Prediction:
 def _drivers(
     ask: Request, ctx: Context, fitted: Fitted, grid: xr.Dataset, training: Table | None
 ) -> tuple[dict[str, xr.DataArray], tuple[Note, ...]]:
-    """Return the grid variable of each variable of the model, in the unit the model was fitted in."""
+    """Return the grid variable of each variable of the model, in the unit the model was fitted in.
+
+    Latitude and longitude are known of every cell.
+    """
+    import xarray as xr
+
     found: dict[str, xr.DataArray] = {}
     notes: list[Note] = []
     for name in map(str, ask.rename):
@@ -131,9 +136,11 @@ def _drivers(
     missing = []
     for name in fitted.variables:
         source = str(ask.rename.get(ColumnName(name), name))
-        if source in grid:
+        if source in grid.data_vars:
             found[name], note = _in_training_unit(ask, ctx, name, grid[source], training)
             notes += note
+        elif source in PLACES:
+            found |= {} if name == source else {name: xr.broadcast(grid["lat"], grid["lon"])[PLACES.index(source)]}
         else:
             missing.append(source)
     if missing:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 #: What the members and the `sd` of a model are that does not say more.
 MEMBER_SOURCE = "Monte Carlo members"
 SD_MEANING = "standard deviation"
+#: Known of every cell, and of the rows of a table with these roles, so that zones may look at them.
+PLACES = ("lat", "lon")
 
 Arrays: TypeAlias = "Mapping[str, np.ndarray[Any, Any]]"
 

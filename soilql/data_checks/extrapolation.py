@@ -64,7 +64,7 @@ def _ranges(study: Study, prediction: Block, model: Block, rows: Rows, grid: Gri
     found = {}
     for name in design.driver_names(model):
         there, values = rename.get(name, name), rows.columns[name]
-        if there not in grid.data or values.dtype.kind != "f" or grid.data[there].attrs.get("categorical"):
+        if there not in grid.data.data_vars or values.dtype.kind != "f" or grid.data[there].attrs.get("categorical"):
             continue
         ours, theirs = study.unit(model.params.data.block, name), grid.unit(there)
         try:

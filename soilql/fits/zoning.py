@@ -11,7 +11,7 @@ from soilql.errors import Diagnostic, did_you_mean
 from soilql.fits.training import Rows, at_span, column
 from soilql.kinds import Block, Scope
 from soilql.params import ZonesRef
-from soilql.values import Note, State, Zones
+from soilql.values import PLACES, Note, State, Zones
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,8 +40,10 @@ def row_codes(ctx: Context, rows: Rows, ref: ZonesRef, key: str) -> tuple[np.nda
 
     data, zones = ctx.block.params.data, ctx.zones(ref)
     table = ctx.table(data)
-    columns = {axis: column(table, table.roles[axis]) for axis in ("lat", "lon") if axis in table.roles}
+    columns = {axis: column(table, table.roles[axis]) for axis in PLACES if axis in table.roles}
     for name in zones.variables:
+        if name in columns:
+            continue
         if name not in table.frame.columns:
             message = f"the zones `{ref}` look at `{name}`, which `{data}` does not have"
             raise ctx.error("SQ704", message, key, help=did_you_mean(name, map(str, table.frame.columns)))
@@ -121,7 +123,7 @@ def _lacking(block: Block, ref: ZonesRef, key: str, scope: Scope) -> Iterator[Di
     if table is None or table.open:
         return
     for name in needs_of(ref, scope):
-        if name not in table.variables:
+        if name not in table.variables and not (name in PLACES and name in table.roles):
             message = f"the zones `{ref}` look at `{name}`, which `{block.params.data}` does not have"
             yield Diagnostic("SQ704", message, block.span(key), help=did_you_mean(name, table.variables))
 

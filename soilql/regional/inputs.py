@@ -15,7 +15,7 @@ from soilql.kinds import Block, Scope
 from soilql.params import GridRef, Problem, Ref
 from soilql.regional.regions import Regions
 from soilql.regional.sums import Cells
-from soilql.values import Grid
+from soilql.values import PLACES, Grid
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -93,7 +93,8 @@ class RegionMaker:
         """Return what the zones look at: one map for all times, or one for each."""
         ctx, params = self.ctx, self.ctx.block.params
         source = grid if params.on is None else ctx.grid(params.on)
-        for one in wanted:
+        looked_at = [one for one in wanted if one not in PLACES]  # of these, every cell knows its own
+        for one in looked_at:
             if one not in source.data:
                 guess = did_you_mean(one, map(str, source.data.data_vars))
                 what = "the grid of the values" if params.on is None else f"`{params.on}`"
@@ -102,7 +103,7 @@ class RegionMaker:
             if "member" in source.data[one].dims:
                 raise ctx.error("SQ714", f"the zones `{params.by}` look at `{one}`, which has members", "by")
         same_cells(ctx, grid, source, "on")
-        return {one: self._at_times(source.data[one], times, name) for one in wanted}
+        return {one: self._at_times(source.data[one], times, name) for one in looked_at}
 
     def _at_times(self, data: xr.DataArray, times: Sequence[Any], name: str) -> xr.DataArray:
         if "time" not in data.dims:
@@ -174,7 +175,7 @@ def check_zone_variables(block: Block, scope: Scope, refs: Sequence[Ref]) -> Ite
         if known is None or known.open:
             continue
         for name in needs_of(params.by, scope):
-            if name not in known.variables:
+            if name not in known.variables and name not in PLACES:
                 message = f"the zones `{params.by}` look at `{name}`, which `{ref}` does not have"
                 help = did_you_mean(name, known.variables) or "name the grid that has it under `on`"
                 yield Diagnostic("SQ704", message, block.span("on" if params.on is not None else "by"), help=help)

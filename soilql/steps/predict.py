@@ -15,7 +15,7 @@ from soilql.errors import Diagnostic, did_you_mean
 from soilql.kinds import Block, Schema, Scope, Size, Variable
 from soilql.params import ColumnName, GridRef, ModelRef, Problem, param
 from soilql.prediction import Request, predict
-from soilql.values import Grid, ValueType, quantile_name
+from soilql.values import PLACES, Grid, ValueType, quantile_name
 
 VERSION = 3
 PRODUCES = ValueType.GRID
@@ -134,7 +134,7 @@ def check(block: Block, scope: Scope) -> Iterator[Diagnostic]:
     for name in names(root.predictors):
         source = str(params.rename.get(ColumnName(name), name))
         # Names of the formula that are no columns are parameters of the model.
-        if name in training.variables and source not in grid.variables:
+        if name in training.variables and source not in grid.variables and source not in PLACES:
             help = did_you_mean(source, grid.variables) or "name the variable that stands for it under `rename`"
             message = f"`{params.on}` has no variable `{source}`, which `{params.model}` needs"
             yield Diagnostic("SQ704", message, block.span("on"), help=help)

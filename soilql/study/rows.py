@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from soilql import design
 from soilql.kinds import Block
-from soilql.values import Table
+from soilql.values import PLACES, Table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,7 +81,8 @@ def rows_of(model: Block, table: Table, zones: Any) -> Rows | None:
 
     response = design.response(model)
     names = [*([response] if response is not None else []), *design.driver_names(model)]
-    wanted = () if zones is None else zones.variables
+    places = {axis: table.roles[axis] for axis in PLACES if axis in table.roles}
+    wanted = () if zones is None else [name for name in zones.variables if name not in places]
     if any(name not in table.frame.columns for name in (*names, *wanted)):
         return None
     columns = {name: column(table, name) for name in dict.fromkeys(names)}
@@ -93,8 +94,8 @@ def rows_of(model: Block, table: Table, zones: Any) -> Rows | None:
     labels: tuple[str, ...] = ()
     outside: Mapping[str, int] = {}
     if zones is not None:
-        seen = {axis: column(table, table.roles[axis])[kept] for axis in ("lat", "lon") if axis in table.roles}
-        seen |= {name: column(table, name)[kept] for name in zones.variables}
+        seen = {axis: column(table, name)[kept] for axis, name in places.items()}
+        seen |= {name: column(table, name)[kept] for name in wanted}
         codes, labels = np.asarray(zones.codes(seen)), tuple(zones.labels)
         outside = zones.outside(seen) if (codes < 0).any() else {}
     return Rows(

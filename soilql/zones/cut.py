@@ -25,8 +25,7 @@ class Params(p.Params):
     """A variable and the values at which it is cut."""
 
     of: ColumnName = param(
-        doc="Column or grid variable that is cut, such as mean annual temperature. To cut latitude, make it a variable "
-        "of the grid: `derive: {latitude: lat}`."
+        doc="Column or grid variable that is cut, such as mean annual temperature; or `lat` or `lon`, of sites by role."
     )
     breaks: list[float] = param(doc="Boundaries between the zones, rising, in the unit of the variable.")
     labels: list[str] = param(doc="Name of each zone from the lowest values to the highest: one more than breaks.")
