@@ -87,6 +87,12 @@ def is_whole(spec: Spec) -> bool:
     return once(spec, is_whole, find)
 
 
+def setting(block: Block, key: str, value: str) -> str:
+    """Return how a key of a block is written in the language of its file, for a help: a mapping or an argument."""
+    sign = " =" if block.node.span.source.name.endswith(".soilql") else ":"
+    return f"`{key}{sign} {value}`"
+
+
 # --- models and their formulas ----------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from soilql.context import Resources
@@ -56,7 +56,9 @@ def diagnose(
         File that takes the traceback of what nobody foresaw.
     """
     if isinstance(error, SoilqlError):
-        found = error.diagnostics
+        # Pure statistics know no place in a spec, and a full disk has none.
+        place = node.block.name_span
+        found = tuple(d if d.span or d.code == "SQ901" else replace(d, span=place) for d in error.diagnostics)
         return Failure(found, "\n".join(f"{one.code} {one.message}" for one in found))
     if isinstance(error, MemoryError):
         return Failure((_out_of_memory(node, inputs, resources),), "MemoryError")

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 MAX_CELLS = 1 << 16
 #: Copies of the drivers and of the result that a model may hold while it predicts.
 _COPIES = 6
-_ONE_CODE = (
-    "take the numbers of the grid to the sites by `extract` and train on them, or, for zones, let `kind: classes` look "
-    "both up in it: `grid: GRID.VARIABLE`"
+#: What to do where a driver is text at the sites and a number on the map.
+ONE_CODE = (
+    "take the numbers of the grid to the sites by `extract` and train on them, or, for zones of kind `classes`, name "
+    "the variable of the grid under `grid` in the place of `of`, and both are looked up in it"
 )
 
 
@@ -174,7 +175,7 @@ def _check_type(ask: Request, ctx: Context, name: str, training: Table) -> None:
 
     if not pd.api.types.is_numeric_dtype(training.frame[name].dtype):
         message = f"`{name}` is text in the training table of `{ask.model}` and a number in `{ask.on}`"
-        raise ctx.error("SQ709", message, "on", help=_ONE_CODE)
+        raise ctx.error("SQ709", message, "on", help=ONE_CODE)
 
 
 def _layers(ask: Request, fitted: Fitted) -> dict[str, str]:
@@ -300,7 +301,7 @@ class _Counter:
         import numpy as np
 
         size = columns["lat"].size
-        gaps = np.array([~np.isfinite(columns[name]) for name in self.drivers]).reshape(-1, size)
+        gaps = np.array([~np.isfinite(columns[name]) for name in self.drivers], bool).reshape(-1, size)
         lost = gaps.sum(axis=0)
         known = complete(self.fitted, columns)
         sides = np.zeros((2, len(self.drivers)), np.int64)

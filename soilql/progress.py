@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from soilql.alike import gathered
 from soilql.errors import Severity
 from soilql.values import Note
 
@@ -117,10 +118,10 @@ class Plain:
         self._open = False
 
     def end(self, state: NodeState, seconds: float, because: str = "", notes: Iterable[Note] = ()) -> None:
-        """Write the rest of a node's line, and its notes below."""
+        """Write the rest of a node's line, and its notes below, of several zones as one."""
         self._write(("" if self._open else self._head) + outcome(state, seconds, because) + "\n")
         self._open = False
-        for note in notes:
+        for note in gathered(notes):
             self._write(f"      {note_line(note)}\n")
 
     def stop(self) -> None:
@@ -179,14 +180,14 @@ class Live:
             self._console.print(f"      {text}", style="dim")
 
     def end(self, state: NodeState, seconds: float, because: str = "", notes: Iterable[Note] = ()) -> None:
-        """Replace the bar by the node's line, and write its notes below."""
+        """Replace the bar by the node's line, and write its notes below, of several zones as one."""
         self.stop()
         if self._console is None:
             return
         style = {NodeState.FAILED: "bold red", NodeState.SKIPPED: "yellow", NodeState.DONE: "green"}.get(state, "dim")
         self._console.print(f"{self._head}  ", end="")
         self._console.print(outcome(state, seconds, because), style=style)
-        for note in notes:
+        for note in gathered(notes):
             self._console.print(f"      {note_line(note)}", style="yellow" if note.severity != Severity.INFO else "dim")
 
     def stop(self) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from soilql.alike import gathered
 from soilql.context import Context, Resources
 from soilql.io.caches import limit_caches
 from soilql.params import Ref
@@ -200,7 +201,7 @@ class Supply:
             self._failed[node.name] = InputFailedError(node.name, error)
             raise self._failed[node.name] from error
         notes: tuple[Note, ...] = tuple(getattr(value, "notes", ()))
-        for note in notes:
+        for note in gathered(notes):
             self._message(f"`{node.name}`: {note_line(note)}")
         self._store.put_notes(node.key, notes, node.parts, node.value_type, node.kind)
         return value

@@ -107,8 +107,8 @@ class Grid:
     Attributes
     ----------
     data : xarray.Dataset
-        Each variable has dims ending in ``(lat, lon)``, before them at most ``(member,)`` or ``(time,)``. ``lat``
-        falls from north to south, ``lon`` rises within -180..180; both are cell centres in degrees. Numbers are
+        Each variable has dims ending in ``(lat, lon)``, before them ``(member,)``, ``(time,)``, both or none.
+        ``lat`` falls from north to south, ``lon`` rises within -180..180; both are cell centres in degrees. Numbers are
         floats with NaN where missing. Each variable's ``attrs["units"]`` is in the notation of :mod:`soilql.units`;
         categories are numbers too, with ``attrs["categorical"] = 1``.
     crs : str

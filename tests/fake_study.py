@@ -191,6 +191,8 @@ def run_break(params: BreakParams, ctx: Context) -> Value:
         raise OSError(28, os.strerror(28), str(ctx.scratch / "x"))
     if params.how == "fit":
         raise ctx.error("SQ801", "the fit failed", "how")
+    if params.how == "statistics":
+        raise SoilqlError(Diagnostic("SQ812", "some values are infinite"))
     raise ValueError("operands could not be broadcast\ntogether")
 
 

@@ -140,6 +140,28 @@ def test_time_and_a_map_go_together_but_time_and_members_do_not() -> None:
         compute("expr: a.x + b.x", a=Grid(moving), b=Grid(moving.rename(time="member")))
 
 
+def test_members_of_several_times_stand_beside_maps_with_some_of_their_dims() -> None:
+    times, members = np.array([1.0, 2.0, 3.0]), np.array([10.0, 20.0])
+    ones = np.ones((2, 2))
+    of = {
+        "mean": (("time", "lat", "lon"), times[:, None, None] * ones, {"units": FLUX}),
+        "members": (
+            ("member", "time", "lat", "lon"),
+            members[:, None, None, None] * times[:, None, None] * ones,
+            {"units": FLUX},
+        ),
+    }
+    coords = {"lat": LAT, "lon": LON, "time": [2001, 2002, 2003], "member": [1, 2]}
+    rs = Grid(xr.Dataset(of, coords).chunk({"lat": 1}))
+    by_member = Grid(xr.Dataset({"x": (("member", "lat", "lon"), members[:, None, None] * ones)}, {**coords}))
+    found = compute('expr: rh_from_rs(rs * 0 + 500, "subke-2006")', rs=rs).data
+    assert found["mean"].dims == ("time", "lat", "lon")
+    assert found["members"].dims == ("member", "time", "lat", "lon")
+    assert found["time"].to_numpy().tolist() == [2001, 2002, 2003]
+    ratio = compute("expr: rs.members / rs.mean / b.x\nunit: '1'", rs=rs, b=by_member).data["block"]
+    np.testing.assert_allclose(ratio, np.ones((2, 3, 2, 2)))
+
+
 def test_a_column_is_added_to_a_table() -> None:
     table = Table(pd.DataFrame({"Rs": [500.0, 50.0], "site": ["a", "b"]}), {"Rs": FLUX})
     found = compute('expr: rh_from_rs(t.Rs, "subke-2006")\nname: Rh', t=table)

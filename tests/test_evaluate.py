@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from soilql.errors import Diagnostic, SoilqlError
+from soilql.errors import Diagnostic, Severity, SoilqlError
 from soilql.values import Note, State, Table, quantile_name
 from tests.support import run_kind
 
@@ -198,7 +198,7 @@ def test_notes_that_differ_in_their_numbers_alone_are_one() -> None:
 
     assert [note.message for note in evaluate(refit=refit).notes] == [
         "`m`, 1 of 2 folds: zone `T2`: no fit",
-        "`m`, 2 of 2 folds, numbers of the first: zone `a`: 2 rows of 22, 3.5e-2 needed",
+        "`m`, 2 of 2 folds: zone `a`: 0 to 2 rows of 20 to 22, 3.5e-2 to 3.5e-0 needed",
         "`m`, 1 of 2 folds: zone `T0`: no fit",
     ]
 
@@ -246,6 +246,22 @@ def test_the_headline_is_the_skill_over_all_rows() -> None:
     ]
     assert headline(Table(frame[["model", "zone"]].assign(MAE=2.0, unit="g").iloc[:1])) == ["qrf MAE 2 g"]
     assert headline(Table(frame[["model", "zone"]].iloc[:1])) == ["qrf"]
+    none = frame.iloc[:1].assign(n=0, R2=np.nan, RMSE=np.nan)
+    assert headline(Table(none)) == ["qrf no row held out has a prediction"]
+
+
+def test_that_no_row_could_be_predicted_is_a_warning() -> None:
+    table = Table(TABLE.frame.assign(x=np.nan), TABLE.units, TABLE.roles)
+    found = run_kind(
+        "analyses", "evaluate", "models: m\nscheme: halves\n",
+        {"m": Constant(0.0), "halves": Halves((0, 0, 1, 1))},
+        refits={"m": lambda rows: Constant(0.0)},
+        trainings={"m": lambda: table},
+    )  # fmt: skip
+    assert found.frame["n"].tolist() == [0]
+    (note,) = (note for note in found.notes if note.code == "SQ713")
+    assert note.severity is Severity.WARNING
+    assert note.message.startswith("`m`: 4 of 4 rows held out have no prediction")
 
 
 @dataclass(frozen=True)

@@ -257,6 +257,11 @@ def test_lint_finds_collisions_and_missing_roles() -> None:
         ("SQ710", "both `s` and `g` have `MAT`"),
         ("SQ704", "no grid here has a variable `MAPP`"),
     ]
+    # Roles are what the spec says, also where the columns of the file are not known.
+    bare = bind_block("datasets", "extract", "at: s\nfrom: g")
+    assert [d.message for d in reader.check(bare, Two(Schema({}, open=True), drivers))] == [
+        "`s` has no column with the role `lat` and `lon`"
+    ]
     good = Two(Schema({"Rs": number}, roles={"lat": "y", "lon": "x"}), drivers)
     block = bind_block("datasets", "extract", "at: s\nfrom: g\nvariables: [MAT]")
     assert list(reader.check(block, good)) == []

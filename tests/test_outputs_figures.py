@@ -184,6 +184,18 @@ def test_a_map_is_titled_by_its_long_name(tmp_path: Path, monkeypatch: pytest.Mo
     assert seen == ["Predicted Rs, 5 % quantile", "rs.q05", 'rh_from_rs(rs.q05, "subke-2006")', "rs.q05"]
 
 
+def test_numbers_without_a_unit_are_not_labelled_by_a_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels: list[str] = []
+    save = "save", lambda figure, path: labels.extend(axes.get_xlabel() for axes in figure.axes)
+    for module in ("maps", "figures"):
+        monkeypatch.setattr(f"soilql.outputs.{module}.{save[0]}", save[1])
+    bars = pd.DataFrame({"of": "share", "kind": "global", "region": ["global"], "total": 2.0, "area_Mkm2": 1.0})
+    for unit in ("1", "kg m-2"):
+        write_map(globe(30.0, unit), "Rs", Path("unused.png"), "rs.mean")
+        write_bars(Table(bars, {"total": unit}), Path("unused.png"))
+    assert labels == ["", "", "total", "", "kg m⁻²", "total (kg m⁻²)"]
+
+
 def test_bars_of_a_long_table_stay_a_picture(tmp_path: Path) -> None:
     rows = [
         {"of": f"flux{i}", "kind": "global", "region": "global", "time": t, "total": 1.0}

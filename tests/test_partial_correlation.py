@@ -218,7 +218,7 @@ def test_drivers_that_follow_from_one_another_are_named() -> None:
     assert (found.data["status"] == 4).all()
     words = [note.message for note in found.notes if note.code == "SQ802"]
     assert "`rs`: of 4 cells with values 4 singular; see the map `status`" in words
-    assert "no partial correlations of global global: singular, as `TC` and `cover` follow from one another" in words
+    assert "no partial correlations of global: singular, as `TC` and `cover` follow from one another" in words
 
 
 def test_maps_of_correlations_name_their_map_of_significance() -> None:

@@ -186,10 +186,20 @@ def test_members_of_every_year_and_their_interval() -> None:
     xr.testing.assert_identical(left.compute(), whole.drop_vars(["members", "member"]).compute())
 
 
-@pytest.mark.parametrize("text", ["interval: 0.9", "members: 5\nkeep_members: false"])
+@pytest.mark.parametrize("text", ["interval: 0.9", "members: 5\nkeep_members: false", "members: 1"])
 def test_an_interval_needs_members_and_members_leave_something(text: str) -> None:
     with pytest.raises(SoilqlError, match="SQ126"):
         predict(text)
+
+
+def test_a_model_without_drivers_predicts_every_cell() -> None:
+    class Mean(Line):
+        def predict(self, columns: Mapping[str, Any], **asked: Any) -> dict[str, Any]:
+            return {"mean": np.full(next(iter(columns.values())).size, 7.0)}
+
+    found = predict(on=grid(T * np.nan), model=Mean(variables=()))
+    np.testing.assert_array_equal(found.data["mean"], np.full((3, 4), 7.0))
+    assert found.notes == ()
 
 
 def test_a_model_that_needs_other_drivers_elsewhere_says_where_it_is_complete() -> None:

@@ -100,3 +100,14 @@ def test_rich_is_loaded_for_a_terminal_only() -> None:
         "p = make_progress(io.StringIO()); p.start(1); p.begin(1, 'a', 'b'); p.stop()\nprint('rich' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_the_same_of_several_zones_is_one_line() -> None:
+    said = [Note("SQ802", f"zone `{name}`: 3 rows, 10 needed: not fitted") for name in ("boreal", "arid")]
+    for stream in (io.StringIO(), Terminal()):
+        progress = make_progress(stream)
+        progress.start(1)
+        progress.begin(1, "rs", "nonlinear")
+        progress.end(NodeState.DONE, 1.0, notes=said)
+        assert stream.getvalue().count("SQ802") == 1
+        assert "warning SQ802 zones `boreal` and `arid`: 3 rows, 10 needed: not fitted" in stream.getvalue()

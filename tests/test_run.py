@@ -230,6 +230,14 @@ def test_an_unforeseen_failure_names_the_node_its_inputs_and_the_traceback(tmp_p
     assert not log.exists()
 
 
+def test_what_pure_statistics_refuse_is_said_at_the_node(tmp_path: Path) -> None:
+    report = run_study(tmp_path, BROKEN.replace("HOW", "statistics"))
+    (found,) = report.diagnostics
+    assert (found.code, found.message) == ("SQ812", "some values are infinite")
+    assert found.span is not None
+    assert found.span.text == "bad"
+
+
 def test_what_depends_on_a_failure_is_skipped_and_the_rest_goes_on(tmp_path: Path) -> None:
     text = STUDY.replace("  numbers: {kind: numbers, rows: 12, seed: 3}", "  numbers: {kind: break, how: fit}")
     report = run_study(tmp_path, text + "  free: {kind: break, how: fit}\n")

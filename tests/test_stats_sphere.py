@@ -54,6 +54,17 @@ def grids():
     yield lat, np.concatenate([np.arange(100.25, 180, 0.5), np.arange(-179.75, 100, 0.5)])
 
 
+def test_a_single_row_or_column_is_as_wide_as_the_cells_of_the_other_axis():
+    cells = sphere.nearest_cells([4.9, 5.1, -5.1], [12.0, 27.0, 12.0], [0.0], [5.0, 15.0, 25.0])
+    assert cells.inside.tolist() == [True, False, False]
+    assert (cells.rows[0], cells.columns[0]) == (0, 1)
+    weights = sphere.bilinear_weights([-4.0, 40.0], [5.0, 5.0], [10.0, 0.0, -10.0], [7.0])
+    assert weights.inside.tolist() == [True, False]
+    assert weights.apply([[1.0], [2.0], [7.0]])[0] == pytest.approx(4.0)
+    with pytest.raises(SoilqlError, match="two or more rows or columns"):
+        sphere.nearest_cells([0.0], [0.0], [0.0], [0.0])
+
+
 @pytest.mark.parametrize("grid", list(grids()), ids=["south", "north", "0-360", "east-west", "date-line"])
 def test_nearest_cell_contains_the_site_whatever_the_convention(grid):
     lat, lon = grid

@@ -34,6 +34,15 @@ def grid(chunk: int) -> Grid:
     return Grid(data.chunk({"lat": chunk}))
 
 
+def test_every_cell_has_its_latitude_and_longitude() -> None:
+    found = {name: summarise_grid(grid(7), name) for name in ("lat", "lon")}
+    assert [(one.count, one.low, one.high) for one in found.values()] == [(3600, -89, 89), (3600, 0, 39)]
+    parts = list(summaries.bands(grid(10), ["lat", "M"]))
+    assert all(part["lat"].shape == part["M"].shape == part["area"].shape for part in parts)
+    lat = np.concatenate([part["lat"] for part in parts])
+    assert np.concatenate([part["area"] for part in parts]) == pytest.approx(np.cos(np.radians(lat)))
+
+
 @pytest.mark.parametrize("chunk", [1, 7, 90])
 def test_blocks_do_not_matter(chunk: int) -> None:
     values = grid(90).data["P"].to_numpy()

@@ -57,6 +57,11 @@ def schema(yaml: str) -> Schema:
     return reader.schema(bind_block("datasets", "table", yaml), Alone())
 
 
+def test_a_table_without_rows_is_no_fault_of_its_condition(tmp_path: Path) -> None:
+    found = failure(tmp_path, "where: Rs > 100", SITES.splitlines()[0] + "\n")
+    assert (found.code, found.message) == ("SQ707", "`a.csv` has no rows")
+
+
 def test_types_are_found_and_none_is_a_text(tmp_path: Path) -> None:
     table = read(tmp_path, "")
     assert list(table.frame.columns) == ["site", "Lat", "Lon", "Year", "Rs", "MAT", "Manipulation"]

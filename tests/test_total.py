@@ -126,6 +126,16 @@ def test_zones_from_another_grid_with_cells_in_none() -> None:
         total("by: zones\non: masks", rs=half_degree(), zones=North(), masks=Grid(masks.data.isel(lat=slice(0, 9))))
 
 
+@pytest.mark.parametrize("text", ["by: zones", "by: zones\non: rs.Rs"])
+def test_a_reference_to_a_variable_does_not_hide_the_others_from_the_zones(text: str) -> None:
+    lat = np.arange(89.75, -90, -0.5)[:, None]
+    both = half_degree(2.0).data.assign(z=half_degree(np.sign(lat), "1").data["Rs"])
+    frame = total(text, of="rs.Rs", rs=Grid(both), zones=North()).frame
+    assert frame["region"].tolist() == ["global", "south", "north"]
+    assert set(frame["of"]) == {"rs.Rs"}
+    assert frame.loc[1, "total"] == pytest.approx(GLOBE * 1e-9, rel=1e-9)
+
+
 def ensemble(members: int = 5, chunks: Any = None) -> Grid:
     base = half_degree(100.0)
     draws = xr.DataArray(

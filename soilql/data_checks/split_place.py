@@ -39,5 +39,5 @@ def check(study: Study) -> Iterator[Diagnostic]:
         split = sum(len(found - {-1}) > 1 for found in in_folds.values())
         if split:
             message = f"`{trial.scheme.name}` puts rows of {split:,} of {len(in_folds):,} places in several folds"
-            help = f"keep places together: `group: site` in `{trial.scheme.name}`"
+            help = f"keep places together: {design.setting(trial.scheme, 'group', 'site')} in `{trial.scheme.name}`"
             yield Diagnostic(CODE, message, trial.span, "tested at places it has seen", help, Severity.WARNING)

@@ -219,11 +219,14 @@ def filter_rows(columns: Columns, condition: Expression) -> None:
     Raises
     ------
     SoilqlError
-        SQ707 where none does, with the number of rows that each part of a conjunction leaves.
+        SQ707 where none does, with the number of rows that each part of a conjunction leaves. That there are no rows
+        to begin with is for the reader to say.
     """
     from soilql.expr.operations import as_condition
 
     before = columns.size
+    if not before:
+        return
     mask = np.broadcast_to(np.asarray(as_condition(columns.evaluate(condition))), (before,))
     if not mask.any():
         raise SoilqlError(_nothing_left(columns, condition))
@@ -252,7 +255,7 @@ def _nothing_left(columns: Columns, condition: Expression) -> Diagnostic:
         notes.append(f"`{_short(part)}` is met by {int(alone.sum()):,} rows; {int(left.sum()):,} are left with it")
     message = f"no row of {columns.size:,} meets the condition"
     help = "are values spelt as in the data? Comparisons with a missing value are false"
-    return Diagnostic("SQ707", message, culprit, help=help, notes=tuple(notes) if columns.size else ())
+    return Diagnostic("SQ707", message, culprit, help=help, notes=tuple(notes))
 
 
 def _short(node: ast.Node) -> str:

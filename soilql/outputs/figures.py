@@ -37,13 +37,15 @@ _SUPERSCRIPTS = str.maketrans("-0123456789/.", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹�
 
 
 def pretty_unit(text: str) -> str:
-    """Return a unit with raised exponents.
+    """Return a unit with raised exponents; nothing for numbers without a unit.
 
     Examples
     --------
     >>> pretty_unit("g C m-2 yr-1"), pretty_unit("degC"), pretty_unit("1")
-    ('g C m⁻² yr⁻¹', '°C', '1')
+    ('g C m⁻² yr⁻¹', '°C', '')
     """
+    if text == "1":
+        return ""
     raised = re.sub(r"(?<=[A-Za-z])(-?\d+)(?![A-Za-z])", lambda match: match[1].translate(_SUPERSCRIPTS), text)
     return raised.replace("degC", "°C").replace("CO²", "CO₂").replace("H²O", "H₂O").replace("um", "µm")
 
@@ -114,13 +116,13 @@ def write_observed_predicted(table: Table, path: Path, title: str = "") -> None:
     rows = -(-max(1, len(names)) // columns)
     figure = new_figure(0.4 + 4.2 * columns, 0.5 + 4.2 * rows)
     limits = _common_limits(frame)
-    unit = table.units.get("observed")
+    unit = pretty_unit(table.units.get("observed", ""))
     for i, name in enumerate(names):
         axes = figure.add_subplot(rows, columns, i + 1)
         part = frame if not name else frame[frame["model"] == name]
         _panel(axes, part, limits)
         axes.set_title(str(name), fontsize=10, color=INK, loc="left")
-        suffix = f" ({pretty_unit(unit)})" if unit else ""
+        suffix = f" ({unit})" if unit else ""
         axes.set_xlabel(f"predicted{suffix}", fontsize=9, color=INK)
         axes.set_ylabel(f"observed{suffix}", fontsize=9, color=INK)
     if title:
@@ -201,14 +203,14 @@ def write_bars(table: Table, path: Path, title: str = "") -> None:
     longest = max((int((frame["of"] == name).sum()) for name in names), default=1)
     most = next(n for n in range(max(2, longest), 1, -1) if n == 2 or rows * _height(n) <= TALLEST)
     figure = new_figure(0.6 + 4.6 * columns, rows * _height(most))
-    unit = table.units.get("total", "")
+    unit = pretty_unit(table.units.get("total", ""))
     for i, name in enumerate(names):
         axes = figure.add_subplot(rows, columns, i + 1)
         part = frame[frame["of"] == name]
         _bars(axes, part.iloc[:most])
         shown = str(name) if len(part) <= most else f"{name}: the first {most} of {len(part):,} rows"
         axes.set_title(shown, fontsize=10, color=INK, loc="left")
-        axes.set_xlabel(f"total ({pretty_unit(unit)})" if unit else "total", fontsize=9, color=INK)
+        axes.set_xlabel(f"total ({unit})" if unit else "total", fontsize=9, color=INK)
     if title:
         figure.suptitle(title, fontsize=13, color=INK, x=0.02, ha="left")
     figure.tight_layout()

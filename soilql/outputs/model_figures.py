@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,15 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.text import Text
 
 _ZONES, _CANDIDATES = 12, 20
 
 
 def write_selection(table: Table, path: Path, title: str = "") -> None:
     """Draw the score of every candidate, a row of panels a zone and a panel a stage; the chosen one is filled.
+
+    A candidate without a score has the reason beside its name, of a long one the beginning.
 
     Parameters
     ----------
@@ -39,11 +43,12 @@ def write_selection(table: Table, path: Path, title: str = "") -> None:
     most = max((len(part) for _, part in frame.groupby(["zone", "stage"])), default=1)
     height = 0.7 + 0.22 * min(most, _CANDIDATES)
     figure = new_figure(0.6 + 3.7 * len(stages), 0.7 + height * len(shown))
+    reasons = []
     for i, zone in enumerate(shown):
         for j, stage in enumerate(stages):
             axes = figure.add_subplot(len(shown), len(stages), i * len(stages) + j + 1)
             part = frame[(frame["zone"].astype(str) == zone) & (frame["stage"].astype(str) == stage)]
-            _path(axes, part)
+            reasons += _path(axes, part)
             head = f"{zone}: {stage}" if len(zones) > 1 else stage
             axes.set_title(head, fontsize=9, color=INK, loc="left")
             if i == len(shown) - 1:
@@ -51,10 +56,13 @@ def write_selection(table: Table, path: Path, title: str = "") -> None:
     more = f" (the first {len(shown)} of {len(zones)} zones)" if len(shown) < len(zones) else ""
     figure.suptitle(f"{title}{more}", fontsize=13, color=INK, x=0.02, ha="left")
     figure.tight_layout()
+    for reason in reasons:
+        _wrap(reason)
     save(figure, path)
 
 
-def _path(axes: Axes, part: pd.DataFrame) -> None:
+def _path(axes: Axes, part: pd.DataFrame) -> list[Text]:
+    """Draw the candidates of a stage, and return the texts that say why some have no score."""
     import numpy as np
 
     part = part.sort_values("phi", ascending=False, na_position="last", kind="stable").iloc[:_CANDIDATES]
@@ -62,14 +70,33 @@ def _path(axes: Axes, part: pd.DataFrame) -> None:
     chosen = part["chosen"].to_numpy(dtype=bool)
     faces = [ACCENT if one else "none" for one in chosen]
     axes.barh(range(len(part)), np.nan_to_num(phi), color=faces, edgecolor=ACCENT, height=0.7, linewidth=0.9)
+    reasons = []
     for i, row in enumerate(part.to_dict("records")):
         text = f"n = {row['n']:,}" if np.isfinite(phi[i]) else str(row.get("status", "no score"))
-        axes.text(max(float(np.nan_to_num(phi[i])), 0) + 0.02, i, text[:40], va="center", fontsize=7, color=MUTED)
+        at = max(float(np.nan_to_num(phi[i])), 0) + 0.02
+        said = axes.text(at, i, text, va="center", fontsize=7, color=MUTED, linespacing=0.95)
+        if not np.isfinite(phi[i]):
+            said.set_in_layout(False)  # it is broken to fit the panel, not the panel made to fit it
+            reasons.append(said)
     axes.set_yticks(range(len(part)), part["candidate"].astype(str).tolist())
     axes.invert_yaxis()
     axes.set_xlim(0, 1.25)
     plain(axes)
     axes.tick_params(labelsize=7)
+    return reasons
+
+
+def _wrap(text: Text) -> None:
+    """Break a text that reaches beyond its axes into two lines, and shorten what they cannot hold."""
+    words, axes = text.get_text(), text.axes
+    assert axes is not None
+    room = axes.get_window_extent().x1 - text.get_window_extent().x0
+    letters = len(words)
+    while text.get_window_extent().width > room and letters > 1:
+        text.set_fontsize(6)
+        # In steps of the letters that are too many, by the mean width of a letter.
+        letters = min(letters - 1, int(letters * room / text.get_window_extent().width))
+        text.set_text(textwrap.fill(words, max(letters, 2), max_lines=2, placeholder=" …"))
 
 
 def write_candidates(table: Table, path: Path, title: str = "") -> None:
@@ -94,8 +121,8 @@ def write_candidates(table: Table, path: Path, title: str = "") -> None:
     zones = list(dict.fromkeys(frame["zone"].astype(str)))[:40]
     models = list(dict.fromkeys(frame["model"].astype(str)))
     figure = new_figure(9.0, 1.6 + 0.2 * len(zones) * (len(models) + 0.8))
-    unit = f" ({pretty_unit(table.units['RMSE'])})" if "RMSE" in table.units else ""
-    for k, (measure, label) in enumerate((("RMSE", f"RMSE{unit}"), ("R2", "R²"))):
+    unit = pretty_unit(table.units.get("RMSE", ""))
+    for k, (measure, label) in enumerate((("RMSE", f"RMSE ({unit})" if unit else "RMSE"), ("R2", "R²"))):
         name = table.roles.get(measure, measure)
         axes = figure.add_subplot(1, 2, k + 1)
         _candidates(axes, frame, zones, models, name)

@@ -61,7 +61,7 @@ def write_series(table: Table, path: Path, title: str = "") -> None:
         axes.set_title(f"{named['of']}, {named['region']}" if several else str(named["region"]), fontsize=10, color=INK,
                        loc="left")  # fmt: skip
         if i % columns == 0:
-            axes.set_ylabel(pretty_unit(unit) if unit else value, fontsize=9, color=INK)
+            axes.set_ylabel(pretty_unit(unit or "") or value, fontsize=9, color=INK)
     if title:
         figure.suptitle(title, fontsize=13, color=INK, x=0.02, ha="left")
     figure.tight_layout()
@@ -136,7 +136,7 @@ def _trend_line(axes: Axes, trend: _Trend, unit: str | None) -> None:
     style = "-" if trend.significant else (0, (4, 3))
     axes.plot(trend.times, trend.line, color="#d1495b", linewidth=1.1, linestyle=style)
     slope = (trend.line[1] - trend.line[0]) / (trend.times[1] - trend.times[0])
-    words = f"{slope:+.2g} {pretty_unit(unit) if unit else 'a year'}"
+    words = f"{slope:+.2g} {pretty_unit(unit or '') or 'a year'}"
     if trend.p == trend.p:
         words += f", p = {trend.p:.2g}"
     low, high = axes.get_ylim()
@@ -187,8 +187,8 @@ def write_slopes(table: Table, path: Path, title: str = "") -> None:
     axes.invert_yaxis()
     axes.axvline(0, color=MUTED, linewidth=0.6)
     axes.margins(x=0.18)
-    unit = table.units.get("slope")
-    label = f"trend ({pretty_unit(unit)})" if unit else "trend a year"
+    unit = pretty_unit(table.units.get("slope", ""))
+    label = f"trend ({unit})" if unit else "trend a year"
     if not full.all():
         label += "; hollow: not significant"
     axes.set_xlabel(label, fontsize=9, color=INK)

@@ -86,7 +86,7 @@ def check(block: Block, scope: Scope) -> Iterable[Diagnostic]:
     """Yield columns that would be there twice, variables that no grid has, and sites without coordinates."""
     params: Params = block.params
     sites, grids = scope.schema(params.at), [scope.schema(ref) for ref in params.from_]
-    if sites is not None and (sites.roles or not sites.open):
+    if sites is not None:
         missing = [axis for axis in ("lat", "lon") if axis not in sites.roles]
         if missing:
             yield _no_role(params, block, missing)

@@ -65,7 +65,7 @@ class RegionMaker:
         named = params.land_fraction
         return cls(ctx, regions, None if named == "none" else one_map(ctx, GridRef(named), "land_fraction"))
 
-    def cells(self, grid: Grid, times: Sequence[Any], name: str) -> Cells:
+    def cells(self, grid: Grid, times: Sequence[Any], name: str, ref: Ref | None = None) -> Cells:
         """Return the cells of a grid whose values have some times.
 
         Parameters
@@ -76,6 +76,8 @@ class RegionMaker:
             Labels of the times of the values, or one None.
         name : str
             What the values are called, for diagnostics.
+        ref : Ref, optional
+            The block that they are of, where its other variables are looked at too.
 
         Raises
         ------
@@ -84,15 +86,19 @@ class RegionMaker:
             match (SQ708).
         """
         zones = self.regions.zones
-        maps = {} if zones is None else self._zone_maps(grid, times, name, zones.variables)
+        maps = {} if zones is None else self._zone_maps(grid, times, name, zones.variables, ref)
         if self.fraction is not None:
             same_cells(self.ctx, grid, self.fraction[0], "land_fraction")
         return Cells(grid, self.regions, maps, None if self.fraction is None else self.fraction[1])
 
-    def _zone_maps(self, grid: Grid, times: Sequence[Any], name: str, wanted: Sequence[str]) -> dict[str, xr.DataArray]:
+    def _zone_maps(
+        self, grid: Grid, times: Sequence[Any], name: str, wanted: Sequence[str], ref: Ref | None
+    ) -> dict[str, xr.DataArray]:
         """Return what the zones look at: one map for all times, or one for each."""
         ctx, params = self.ctx, self.ctx.block.params
-        source = grid if params.on is None else ctx.grid(params.on)
+        ref = params.on or ref
+        # A reference that picks a variable of a block does not hide the others from the zones.
+        source = grid if ref is None else ctx.grid(Ref(ref.block))
         looked_at = [one for one in wanted if one not in PLACES]  # of these, every cell knows its own
         for one in looked_at:
             if one not in source.data:
@@ -170,15 +176,44 @@ def check_zone_variables(block: Block, scope: Scope, refs: Sequence[Ref]) -> Ite
         The grids of the values, which the zones look at unless the step names another under `on`.
     """
     params = block.params
+    if params.land_fraction != "none":
+        yield from check_single(block, scope, GridRef(params.land_fraction), "land_fraction", likely=())
     for ref in () if params.by is None else [params.on] if params.on is not None else refs:
         known = scope.schema(ref.block)
         if known is None or known.open:
             continue
         for name in needs_of(params.by, scope):
             if name not in known.variables and name not in PLACES:
-                message = f"the zones `{params.by}` look at `{name}`, which `{ref}` does not have"
+                message = f"the zones `{params.by}` look at `{name}`, which `{ref.block}` does not have"
                 help = did_you_mean(name, known.variables) or "name the grid that has it under `on`"
                 yield Diagnostic("SQ704", message, block.span("on" if params.on is not None else "by"), help=help)
+
+
+def check_single(
+    block: Block, scope: Scope, ref: Ref, *path: str | int, likely: Sequence[str] = ("mean",)
+) -> Iterator[Diagnostic]:
+    """Say that a reference names several variables where one is needed, as far as is known without data.
+
+    Parameters
+    ----------
+    block : Block
+        Of the step.
+    scope : Scope
+        The other blocks.
+    ref : Ref
+        What it names.
+    *path : str or int
+        Parameter that names it.
+    likely : sequence of str
+        Variables that are meant where they are there and none is picked.
+    """
+    known = None if ref.variable is not None else scope.schema(ref.block)
+    if known is None or len(known.variables) < 2 or any(name in known.variables for name in likely):
+        return
+    if known.open and likely:
+        return
+    help = f"pick one of {', '.join(f'`{ref.block}.{name}`' for name in known.variables)}"
+    yield Diagnostic("SQ714", f"`{ref}` has several variables", block.span(*path), help=help)
 
 
 def bands_problems(bands: float | list[float] | None) -> Iterator[Problem]:

@@ -34,7 +34,7 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
     """Yield a warning for each class used as a number in a formula, a cut, or an expression."""
     for model in design.models(spec):
         formula, data = model.params.formula, str(model.params.data)
-        help = "make zones of it: `kind: classes`" if model.kind == "nonlinear" else "write `C({})`"
+        help = "make zones of kind `classes` of it" if model.kind == "nonlinear" else "write `C({})`"
         for node in _as_number(formula.formula.predictors, bare=True):
             if _is_class(spec, data, node.name):
                 yield _warning(node.name, formula.span(node), help.format(node.name))
@@ -74,7 +74,7 @@ def _cuts(spec: Spec) -> Iterator[Diagnostic]:
             if (ref := getattr(user.params, key, None))
         ]
         if any(_is_class(spec, Ref(ref).block, name) for ref in data):
-            yield _warning(name, zones.span("of"), "use zones of `kind: classes`")
+            yield _warning(name, zones.span("of"), "use zones of kind `classes`")
 
 
 def _as_number(root: ast.Node, *, bare: bool) -> Iterator[ast.Name]:

@@ -40,5 +40,5 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
             continue
         seen.add(model.name)
         message = f"the members of `{prediction.name}` ignore how the parameters of `{model.name}` go together"
-        help = "write `uncertainty: vcov`"
+        help = f"write {design.setting(model, 'uncertainty', 'vcov')}"
         yield Diagnostic(CODE, message, model.span("uncertainty"), help=help, severity=Severity.WARNING)

@@ -36,6 +36,7 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
             real = any(block.kind == "grid" for block in design.upstream(spec, ref.block))
             if real and design.land_fraction_in(spec, ref) is None:
                 message = f"`{total.name}` counts cells in full, coasts and lakes included"
-                help = "give `land_fraction: GRID.VARIABLE`, or state `land_fraction: none`"
+                given, none = (design.setting(total, "land_fraction", one) for one in ("GRID.VARIABLE", "none"))
+                help = f"give {given}, or state {none}"
                 yield Diagnostic(CODE, message, total.span(key, i), help=help, severity=Severity.WARNING)
                 break

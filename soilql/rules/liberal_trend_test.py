@@ -35,5 +35,5 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
     for block in design.blocks(spec, "trend"):
         if block.params.test in _FALSE:
             message = f"{_FALSE[block.params.test]} finds too many trends in short autocorrelated series"
-            help = "`test: pw` keeps its level"
+            help = f"{design.setting(block, 'test', 'pw')} keeps its level"
             yield Diagnostic(CODE, message, block.span("test"), help=help, severity=Severity.WARNING)

@@ -37,10 +37,11 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
             continue
         why = ""
         if not model.params.bootstrap and model.params.members_from in ("trees", "resample"):
-            why, help = f"the trees of `{model.name}` all see the same rows", "leave out `bootstrap: false`"
+            why = f"the trees of `{model.name}` all see the same rows"
+            help = f"leave out {design.setting(model, 'bootstrap', 'false')}"
         elif model.params.members_from == "resample":
             why = f"resampled means of `{model.name}` draw together as trees are added"
-            help = "leave out `members_from: resample`"
+            help = f"leave out {design.setting(model, 'members_from', 'resample')}"
         if why:
             message = f"the members of `{prediction.name}` show no sampling error: {why}"
             yield Diagnostic(CODE, message, prediction.span("members"), help=help, severity=Severity.WARNING)

@@ -32,5 +32,6 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
     for block in design.blocks(spec, "attribution", "colocation"):
         if block.node.entry("significance") is None:
             message = f"`{block.name}` counts cells with p below the level, of which some are so by chance"
-            help = "say `significance: field`, or state `significance: p`"
+            field, p = (design.setting(block, "significance", one) for one in ("field", "p"))
+            help = f"say {field}, or state {p}"
             yield Diagnostic(CODE, message, block.name_span, help=help, severity=Severity.WARNING)

@@ -43,5 +43,7 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
                 seen.add(block.name)
                 message = f"`{block.name}` selects its drivers on the rows that `{trial.analysis.name}` holds out"
                 why = "the scores are too good"
-                help = "leave `nested: false` out, so that each fold makes the selection anew"
+                help = (
+                    f"leave {design.setting(block, 'nested', 'false')} out, so that each fold makes the selection anew"
+                )
                 yield Diagnostic(CODE, message, block.span("nested"), why, help, Severity.WARNING)

@@ -42,5 +42,5 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
             continue
         seen.add(trial.span)
         message = f"`{trial.scheme.name}` shuffles single rows, and {why}"
-        help = f"keep places together: `group: site` in `{trial.scheme.name}`"
+        help = f"keep places together: {design.setting(trial.scheme, 'group', 'site')} in `{trial.scheme.name}`"
         yield Diagnostic(CODE, message, trial.span, "tested at places it has seen", help, Severity.WARNING)

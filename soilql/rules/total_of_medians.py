@@ -42,7 +42,7 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
                         continue
                     seen.add(model.name)
                     message = f"`{model.name}` predicts medians, whose sum is below the total"
-                    help = f"add `back_transform: duan` to `{model.name}`"
+                    help = f"add {design.setting(model, 'back_transform', 'duan')} to `{model.name}`"
                     yield Diagnostic(CODE, message, total.span("of", i), help=help, severity=Severity.WARNING)
 
 

@@ -41,6 +41,6 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
             what = "standard deviations" if taken == ["sd"] else "medians" if taken == ["q50"] else "quantiles"
             message = f"`{ref}` adds up {what} of cells, which is no {what.rstrip('s')} of the total"
             main = uses[0].prediction
-            wanted = "total" if main.params.members else "add `members: 200` to it and total"
+            wanted = "total" if main.params.members else f"add {design.setting(main, 'members', '200')} to it and total"
             help = f"{wanted} `{main.name}` itself: the members' totals give the interval"
             yield Diagnostic(CODE, message, total.span("of", i), help=help, severity=Severity.WARNING)

@@ -43,9 +43,11 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
                 seen.add(name)
                 if params.members:
                     message = f"`{name}` does not keep its members, so its total has no interval"
-                    help = f"leave `keep_members: false` out, or add up the model: `models: {params.model}`"
+                    dropped = design.setting(use.prediction, "keep_members", "false")
+                    models = design.setting(total, "models", str(params.model))
+                    help = f"leave {dropped} out, or add up the model: {models}"
                 else:
                     what = "quantiles" if params.quantiles else "a standard deviation"
                     message = f"`{name}` has {what} but no members, so its total has no interval"
-                    help = f"add `members: 200` to `{name}`"
+                    help = f"add {design.setting(use.prediction, 'members', '200')} to `{name}`"
                 yield Diagnostic(CODE, message, total.span("of", i), help=help, severity=Severity.WARNING)

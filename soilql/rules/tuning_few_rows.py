@@ -44,6 +44,7 @@ def check(spec: Spec) -> Iterator[Diagnostic]:
             continue
         rows = model.params.needed
         message = f"a zone of {rows} rows is enough for `{model.name}`: {rows / tune.folds:g} rows a fold of its search"
-        help = f"ask for `min_rows: {EACH * tune.folds}` or more, with `fallback` for smaller zones, or for fewer folds"
+        asked = design.setting(model, "min_rows", str(EACH * tune.folds))
+        help = f"ask for {asked} or more, with `fallback` for smaller zones, or for fewer folds"
         span = model.span("min_rows") if model.params.min_rows is not None else model.span("tune")
         yield Diagnostic(CODE, message, span, help=help, severity=Severity.WARNING)

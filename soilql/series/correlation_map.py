@@ -32,7 +32,7 @@ def of_grid(ctx: Context) -> Grid:
     series = _series(ctx, grid)
     drivers = resolve(ctx, params.named, _sample(ctx, series))
     maker = RegionMaker.of(ctx)
-    cells = maker.cells(grid, list(series.labels), str(params.of))
+    cells = maker.cells(grid, list(series.labels), str(params.of), params.of)
     layers = _layers(params, drivers)
     variables = dict(series.variables)
     if params.mask is not None:

@@ -64,7 +64,7 @@ def correlation_table(
     bad = [(key, meaning[int(code)]) for key, code in zip(keys, found.status, strict=True) if code != 0]
     notes = []
     for status in dict.fromkeys(word for _, word in bad):
-        named = [" ".join(map(str, key.values())) or "the series" for key, word in bad if word == status]
+        named = [" ".join(dict.fromkeys(map(str, key.values()))) or "the series" for key, word in bad if word == status]
         shown = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
         first = next(i for i, code in enumerate(found.status) if meaning[int(code)] == status)
         why = _why(params, found.status[first], drivers.of(given)[:, :, first], drivers.names, times)

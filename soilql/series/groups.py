@@ -64,7 +64,7 @@ def series_of(ctx: Context, table: Table, wanted: Mapping[str, tuple[Ref, tuple[
     columns = {name: _column(ctx, table, ref, path) for name, (ref, path) in wanted.items()}
     time = table.roles.get("time")
     if time is None:
-        help = f"add `roles: {{time: COLUMN}}` to `{params.of.block}`"
+        help = "a table that is read needs `roles: {time: COLUMN}`; one made of maps has times where they have"
         raise ctx.error("SQ704", f"`{params.of.block}` has no column with the role `time`", "of", help=help)
     groups = _groups(ctx, table, time, min(map(list(table.frame.columns).index, columns.values())))
     dated = table.frame[table.frame[time].notna()]

@@ -72,7 +72,7 @@ def _overlay(ctx: Context, key: str) -> Overlay:
         drivers[name] = _trend(ctx, ref, *path)
         same_cells(ctx, response, drivers[name], *path)
     maker = RegionMaker.of(ctx)
-    cells = maker.cells(response, (None,), str(params.of))
+    cells = maker.cells(response, (None,), str(params.of), params.of)
     flag = "class" if params.significance == "p" else "significant"
     columns: list[list[Any]] = [[] for _ in range(4 + len(drivers))]
     lacking = dict.fromkeys(drivers, 0)

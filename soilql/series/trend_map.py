@@ -33,7 +33,7 @@ def of_grid(ctx: Context) -> Grid:
     check_times(ctx, series.times, series.labels)
     unit = None if data.attrs.get("units") is None else str(data.attrs["units"])
     maker = RegionMaker.of(ctx)
-    cells = maker.cells(grid, list(series.labels), str(params.of))
+    cells = maker.cells(grid, list(series.labels), str(params.of), params.of)
     layers = _layers(params, str(data.attrs.get("long_name", params.of)), unit, series)
     values = {"values": series.variables[str(params.of)]}
     made = map_series(ctx, grid.data, values, layers, partial(_band, ctx, cells, series))

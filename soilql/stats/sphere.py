@@ -100,7 +100,8 @@ def edges_from_centres(
     c = _monotonic(centres, "centres")
     if c.size == 1:
         if step is None or not step > 0:
-            fail("SQ813", "one cell centre gives no width", help="give the step of the grid")
+            help = "take a grid of two or more rows or columns: one cell does not tell how large it is"
+            fail("SQ813", "one cell centre gives no width", help=help)
         edges = np.array([c[0] - step / 2, c[0] + step / 2])
     else:
         width = (c[-1] - c[0]) / (c.size - 1)
@@ -199,7 +200,7 @@ def nearest_cells(
     (array([0, 1]), array([1, 2]), array([ True, False]))
     """
     lat, lon = _sites(site_lat, site_lon)
-    lat_axis, lon_axis = _latitude_axis(lat_centres), _longitude_axis(lon_centres)
+    lat_axis, lon_axis = _axes(lat_centres, lon_centres)
     rows, inside_lat = lat_axis.cell(lat)
     columns, inside_lon = lon_axis.cell(lon)
     distance = great_circle_distance(lat, lon, lat_axis.centre(rows), lon_axis.centre(columns))
@@ -277,7 +278,7 @@ def bilinear_weights(
     array([3.])
     """
     lat, lon = _sites(site_lat, site_lon)
-    lat_axis, lon_axis = _latitude_axis(lat_centres), _longitude_axis(lon_centres)
+    lat_axis, lon_axis = _axes(lat_centres, lon_centres)
     row0, row1, up, inside_lat = lat_axis.between(lat)
     col0, col1, right, inside_lon = lon_axis.between(lon)
     rows = np.stack([row0, row0, row1, row1], axis=-1)
@@ -337,20 +338,29 @@ class _Axis:
         return self._given(low), self._given(high), share, inside
 
 
-def _latitude_axis(centres: ArrayLike) -> _Axis:
-    c = _monotonic(centres, "lat_centres")
+def _axes(lat_centres: ArrayLike, lon_centres: ArrayLike) -> tuple[_Axis, _Axis]:
+    """Return both axes; a single row or column is taken to be as wide as the cells of the other axis."""
+    lat = _monotonic(lat_centres, "lat_centres")
+    # A jump at the date line (179.5, -179.5) is no break in the order.
+    lon = _monotonic(np.unwrap(vector(lon_centres, "lon_centres"), period=360.0), "lon_centres")
+    return _latitude_axis(lat, _step(lon)), _longitude_axis(lon, _step(lat))
+
+
+def _step(centres: Floats) -> float | None:
+    return abs(float(centres[-1] - centres[0])) / (centres.size - 1) if centres.size > 1 else None
+
+
+def _latitude_axis(c: Floats, step: float | None) -> _Axis:
     if np.abs(c).max() > 90.0:
         fail("SQ813", f"`lat_centres` reach {np.abs(c).max():g} degrees; latitudes end at 90")
-    edges = edges_from_centres(c, limits=(-90.0, 90.0))
+    edges = edges_from_centres(c, limits=(-90.0, 90.0), step=step)
     flipped = c.size > 1 and c[0] > c[-1]
     return _Axis(np.sort(c), np.sort(edges), bool(flipped), circular=False, wraps=False)
 
 
-def _longitude_axis(centres: ArrayLike) -> _Axis:
-    # A jump at the date line (179.5, -179.5) is no break in the order.
-    c = _monotonic(np.unwrap(vector(centres, "lon_centres"), period=360.0), "lon_centres")
+def _longitude_axis(c: Floats, step: float | None) -> _Axis:
     flipped = c.size > 1 and c[0] > c[-1]
-    edges = np.sort(edges_from_centres(c))
+    edges = np.sort(edges_from_centres(c, step=step))
     c = np.sort(c)
     gap = 360.0 - (c[-1] - c[0])
     if gap <= 0.0:

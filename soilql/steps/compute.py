@@ -98,20 +98,35 @@ def _on_grids(params: Params, ctx: Context, grids: Mapping[str, Grid]) -> Grid:
         root, unit, said = _with_units(params, {name: one.attrs.get("units") for name, one in variables.items()})
         notes += tuple(note for note in said if note not in notes)
         roots[target] = root
-        environments[target] = {name: _lazy(one) for name, one in variables.items()}
+        leading = _leading(params, variables)
+        environments[target] = {name: _lazy(one, leading) for name, one in variables.items()}
         name = _described(params, picked, target)
-        results[target] = _evaluated(params, root, variables, environments[target], name, unit)
+        results[target] = _evaluated(params, root, variables, environments[target], leading, name, unit)
         coords |= {str(dim): one[dim] for one in variables.values() for dim in one.dims if dim in one.coords}
     first = next(iter(grids.values()))
     data, found = counted(xr.Dataset(results, coords), counts(environments, roots), ctx.resources.memory)
     return Grid(data, first.crs, (*notes, *clipped_notes(found)))
 
 
-def _lazy(data: xr.DataArray) -> Any:
+def _leading(params: Params, variables: Mapping[str, xr.DataArray]) -> tuple[str, ...]:
+    """Return the dims before ``lat`` and ``lon`` along which the result varies: those of one of the variables."""
+    of_each = [tuple(map(str, one.dims[:-2])) for one in variables.values()]
+    widest = max(of_each, key=len)
+    if others := [dim for dims in of_each for dim in dims if dim not in widest]:
+        message = f"the grids vary along {' and '.join((*widest, others[0]))}, and none of them along both"
+        span = params.expr.locate(0, len(params.expr.text))
+        raise SoilqlError(Diagnostic("SQ708", message, span, help="reduce one of them first"))
+    return widest
+
+
+def _lazy(data: xr.DataArray, leading: tuple[str, ...]) -> Any:
+    """Return the values, with the dims that they lack between others as dims of one step."""
     import dask.array
 
     da: Any = dask.array
-    return da.asarray(data.data)
+    own = [dim for dim in leading if dim in data.dims]
+    first = leading.index(own[0]) if own else len(leading)
+    return da.asarray(data.data)[tuple(slice(None) if dim in own else None for dim in leading[first:])]
 
 
 def _check_match(params: Params, grids: Mapping[str, Grid]) -> None:
@@ -183,6 +198,7 @@ def _evaluated(
     root: Node,
     variables: Mapping[str, xr.DataArray],
     arrays: Mapping[str, Any],
+    leading: tuple[str, ...],
     name: str,
     unit: str | None,
 ) -> xr.Variable:
@@ -192,13 +208,9 @@ def _evaluated(
     from soilql.expr.ast import Name
     from soilql.expr.evaluate import evaluate
 
-    leading = tuple(dict.fromkeys(str(dim) for one in variables.values() for dim in one.dims[:-2]))
-    span = params.expr.locate(0, len(params.expr.text))
-    if len(leading) > 1:
-        message = f"the grids vary along {' and '.join(leading)}; at most one of them may"
-        raise SoilqlError(Diagnostic("SQ708", message, span, help="reduce one of them first"))
     result = evaluate(root, arrays)
     if result.dtype == object:
+        span = params.expr.locate(0, len(params.expr.text))
         raise SoilqlError(Diagnostic("SQ112", "the result is text, and a grid holds numbers", span))
     kept = np.result_type(np.float32, *(one.dtype for one in variables.values()))
     attrs = {"long_name": name} | ({"units": unit} if unit else {})

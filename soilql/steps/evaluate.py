@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from soilql import params as p
+from soilql.alike import with_ranges, without_numbers
 from soilql.context import Context
 from soilql.errors import Severity, SoilqlError, did_you_mean
 from soilql.gridding import sample, table_columns
@@ -30,8 +30,6 @@ Metric: TypeAlias = Literal["R2", "R2_folds", "r2", "RMSE", "MAE", "bias", "pinb
 WHOLE = "all"
 _IN_UNIT = ("RMSE", "MAE", "bias")
 _OF_QUANTILES = ("pinball", "coverage")
-#: A number in a message, and no part of a name.
-_NUMBER = re.compile(r"(?<![\w`.])-?\d[\d,.]*(e[-+]?\d+)?(?![\w`])")
 #: Code of a model that is asked for quantiles that it does not have.
 _NO_QUANTILES = "SQ804"
 
@@ -237,12 +235,12 @@ def _zones(
 def _unpredicted(model: str, frame: pd.DataFrame) -> tuple[Note, ...]:
     """Say how many observed rows have no prediction by the fit of their fold."""
     observed = frame["observed"].notna()
-    lost = int((observed & frame["predicted"].isna()).sum())
+    lost, rows = int((observed & frame["predicted"].isna()).sum()), int(observed.sum())
     words = (
-        f"`{model}`: {lost} of {int(observed.sum())} rows held out have no prediction, for want of a driver, of a fit "
+        f"`{model}`: {lost} of {rows} rows held out have no prediction, for want of a driver, of a fit "
         "of their zone, or of their category in the other folds"
     )
-    return (Note("SQ713", words, Severity.INFO),) if lost else ()
+    return (Note("SQ713", words, Severity.INFO if lost < rows else Severity.WARNING),) if lost else ()
 
 
 def _notes(model: str, said: dict[Note, int], failures: list[tuple[int, SoilqlError]], folds: int) -> tuple[Note, ...]:
@@ -258,11 +256,11 @@ def _notes(model: str, said: dict[Note, int], failures: list[tuple[int, SoilqlEr
     alike: dict[tuple[str, str], list[tuple[Note, int]]] = {}  # what differs in its numbers alone is one thing to say
     for note, count in said.items():
         if note.severity is not Severity.INFO:
-            alike.setdefault((note.code, _NUMBER.sub("#", note.message)), []).append((note, count))
+            alike.setdefault((note.code, without_numbers(note.message)), []).append((note, count))
     heard = []
     for found in alike.values():
-        note, many = found[0][0], ", numbers of the first" if len(found) > 1 else ""
-        words = f"`{model}`, {sum(count for _, count in found)} of {folds} folds{many}: {note.message}"
+        note, message = found[0][0], with_ranges([note.message for note, _ in found])
+        words = f"`{model}`, {sum(count for _, count in found)} of {folds} folds: {message}"
         heard.append(Note(note.code, words, note.severity))
     return (*failed, *heard)
 
@@ -351,6 +349,9 @@ def headline(table: Table) -> list[str]:
     widest = [name for name in frame.columns if str(name).startswith("coverage_")][-1:]
     lines = []
     for row in frame.to_dict("records"):
+        if row.get("n") == 0:
+            lines.append(f"{row['model']:<{width}} no row held out has a prediction")
+            continue
         unit = row.get("unit") or table.units.get(shown[-1] if shown else "", "")
         words = [f"{name} {row[name]:.3g} {unit if _has_unit(name) else ''}".rstrip() for name in shown]
         # A model without quantiles beside one that has them covers nothing.

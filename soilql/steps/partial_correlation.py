@@ -14,7 +14,7 @@ from soilql.context import Context
 from soilql.errors import Diagnostic, did_you_mean
 from soilql.kinds import Block, Schema, Scope, Size, Variable
 from soilql.params import ColumnName, DataRef, GridRef, NewName, Problem, ZonesRef, param
-from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, ON, bands_problems, check_zone_variables
+from soilql.regional.inputs import BANDS, BY, LAND_FRACTION, ON, bands_problems, check_single, check_zone_variables
 from soilql.series.trend_refs import named_twice
 from soilql.values import Grid, Table, ValueType
 
@@ -154,6 +154,10 @@ def check(block: Block, scope: Scope) -> Iterator[Diagnostic]:
         if params.groups is not None:
             message = f"`{params.of.block}` is a grid, whose series are its cells"
             yield Diagnostic("SQ126", message, block.key_span("groups"), help="leave it out; `by` gives regions")
+        yield from check_single(block, scope, params.of, "of")
+        for name, ref in params.refs.items():
+            if scope.value_type(ref.block) is ValueType.GRID:
+                yield from check_single(block, scope, ref, *params.path(name))
         yield from check_zone_variables(block, scope, [params.of])
 
 

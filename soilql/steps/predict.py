@@ -12,9 +12,10 @@ from typing import Literal
 from soilql import params as p
 from soilql.context import Context
 from soilql.errors import Diagnostic, did_you_mean
+from soilql.fits.zoning import needs_of
 from soilql.kinds import Block, Schema, Scope, Size, Variable
-from soilql.params import ColumnName, GridRef, ModelRef, Problem, param
-from soilql.prediction import Request, predict
+from soilql.params import ColumnName, GridRef, ModelRef, Problem, ZonesRef, param
+from soilql.prediction import ONE_CODE, Request, predict
 from soilql.values import PLACES, Grid, ValueType, quantile_name
 
 VERSION = 3
@@ -57,7 +58,9 @@ class Params(p.Params):
     dtype: Literal["float32", "float64"] = param("float32", doc="Precision in which the maps are kept.")
 
     def problems(self) -> Iterator[Problem]:
-        if self.interval is not None and self.members < 2:
+        if self.members == 1:
+            yield "one member makes no interval: ask for two or more, better some hundreds", "members"
+        elif self.interval is not None and self.members < 2:
             yield "`interval` is that of the members, of which there must be two or more", "interval"
         if not self.keep_members and self.interval is None:
             yield "without `interval`, nothing of the members would be left", "keep_members"
@@ -122,22 +125,44 @@ def _response_unit(model: Block | None, scope: Scope, above: tuple[str, ...] = (
 
 
 def check(block: Block, scope: Scope) -> Iterator[Diagnostic]:
-    """Say which drivers in the model's formula the grid lacks, where both are known without data."""
-    from soilql.expr.ast import Formula, names
-
+    """Say which drivers the grid lacks, and which it has as numbers and the training table as text, as far as known."""
     params: Params = block.params
     model, grid = scope.block(params.model.block), scope.schema(params.on)
-    root = getattr(getattr(model and model.params, "formula", None), "root", None)
     training = scope.schema(getattr(model and model.params, "data", ""))
-    if not isinstance(root, Formula) or training is None or grid is None or grid.open:
+    if model is None or training is None or grid is None:
         return
-    for name in names(root.predictors):
+    drivers, text = _drivers(model), []
+    for name in dict.fromkeys([*drivers, *_zoned(model, scope)]):
         source = str(params.rename.get(ColumnName(name), name))
         # Names of the formula that are no columns are parameters of the model.
-        if name in training.variables and source not in grid.variables and source not in PLACES:
+        known = training.variables.get(name)
+        if known is None:
+            continue
+        if source in grid.variables:
+            text += [f"`{name}`"] * (known.type == "text")
+        elif name in drivers and not grid.open and source not in PLACES:
             help = did_you_mean(source, grid.variables) or "name the variable that stands for it under `rename`"
             message = f"`{params.on}` has no variable `{source}`, which `{params.model}` needs"
             yield Diagnostic("SQ704", message, block.span("on"), help=help)
+    if text:
+        here, there = ("is text", "a number") if len(text) == 1 else ("are text", "numbers")
+        message = f"{' and '.join(text)} {here} in the training table of `{params.model}` and {there} in `{params.on}`"
+        yield Diagnostic("SQ709", message, block.span("on"), help=ONE_CODE)
+
+
+def _drivers(model: Block) -> tuple[str, ...]:
+    """Return the names on the right side of a model's formula."""
+    from soilql.expr.ast import Formula, names
+
+    root = getattr(getattr(model.params, "formula", None), "root", None)
+    return tuple(names(root.predictors)) if isinstance(root, Formula) else ()
+
+
+def _zoned(model: Block, scope: Scope) -> Iterator[str]:
+    """Yield the variables that the zones of a model look at."""
+    for ref in (getattr(model.params, key, None) for key in ("by", "fallback")):
+        if isinstance(ref, ZonesRef):
+            yield from needs_of(ref, scope)
 
 
 def describe(params: Params) -> str:

@@ -186,7 +186,9 @@ def _all_sums(ctx: Context, fluxes: Sequence[Flux], maker: RegionMaker) -> list[
         first = fluxes[left[0]]
         same = [i for i in left if fluxes[i].times == first.times and cells_differ(first.grid, fluxes[i].grid) is None]
         left = [i for i in left if i not in same]
-        cells = maker.cells(first.grid, first.times, first.name)
+        key, index = first.place
+        ref = ctx.block.params.of[index] if key == "of" else None
+        cells = maker.cells(first.grid, first.times, first.name, ref)
         sums |= zip(same, sum_up(ctx, [fluxes[i] for i in same], cells, (len(sums), len(fluxes))), strict=True)
     return [sums[i] for i in range(len(fluxes))]
 

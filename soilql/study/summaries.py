@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from soilql.values import PLACES
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -100,7 +102,7 @@ def bands(grid: Grid, names: Sequence[str]) -> Iterator[Mapping[str, np.ndarray[
     grid : Grid
         On any grid, lazily.
     names : sequence of str
-        Variables.
+        Variables, or `lat` and `lon`, of which every cell knows its own.
 
     Yields
     ------
@@ -109,7 +111,7 @@ def bands(grid: Grid, names: Sequence[str]) -> Iterator[Mapping[str, np.ndarray[
     """
     import numpy as np
 
-    data = grid.data[list(names)]
+    data = grid.data[[*names, *PLACES]]
     rows = _rows_of_a_band(grid, names)
     step = step_of(grid, names)
     starts = range(0, data.sizes["lat"], rows)
@@ -117,11 +119,11 @@ def bands(grid: Grid, names: Sequence[str]) -> Iterator[Mapping[str, np.ndarray[
         if i % step:
             continue
         part = data.isel(lat=slice(start, start + rows)).compute()
-        area = np.cos(np.radians(part["lat"].to_numpy().astype(float)))
-        columns = part.sizes["lon"]
-        found = {"area": np.repeat(area, columns)}
+        lat, lon = np.meshgrid(part["lat"].to_numpy(), part["lon"].to_numpy(), indexing="ij")
+        places = dict(zip(PLACES, (lat, lon), strict=True))
+        found = {"area": np.cos(np.radians(lat.astype(float))).ravel()}
         for name in names:
-            values = np.asarray(part[name].to_numpy(), dtype=np.float64)
+            values = np.asarray(places.get(name, part[name]), dtype=np.float64)
             found[name] = values.reshape(*values.shape[:-2], -1)
         yield found
 
