@@ -367,3 +367,16 @@ def test_remarks_behind_the_values_make_no_series() -> None:
     found = trend(Table(twice[["region", "year", "flow", "source", "model"]], {}, both.roles), ref="rs.flow").frame
     assert found.columns[:3].tolist() == ["region", "model", "n"]
     assert sorted(found["slope"].round(9)) == [-2, -1, 1, 2]
+
+
+def test_names_leave_out_what_another_column_tells() -> None:
+    from soilql.series.trend_rows import telling
+
+    frame = pd.DataFrame(
+        {"of": ["rs", "rs", "rh", "rh"], "kind": ["global", "zone"] * 2, "region": ["global", "south"] * 2}
+    )
+    assert telling(frame, ["of", "kind", "region"]) == ["of", "region"]
+    assert telling(frame[:2], ["of", "kind", "region"]) == ["region"]
+    same = frame.assign(region=["a", "a", "b", "c"])
+    assert telling(same, ["of", "kind", "region"]) == ["kind", "region"]
+    assert telling(frame[:1], ["of", "kind", "region"]) == ["region"]

@@ -183,8 +183,11 @@ def telling(frame: pd.DataFrame, keys: Sequence[str]) -> list[str]:
     if not varied:
         return ["region"] if "region" in keys else list(keys[:1])
     count = len(frame.drop_duplicates(varied))
-    starts = range(len(varied) - 1, -1, -1)
-    return next(varied[start:] for start in starts if len(frame.drop_duplicates(varied[start:])) == count)
+    for key in tuple(varied):
+        others = [one for one in varied if one != key]
+        if others and len(frame.drop_duplicates(others)) == count:
+            varied = others
+    return varied
 
 
 def lines(table: Table) -> list[str]:
