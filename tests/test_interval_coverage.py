@@ -109,7 +109,7 @@ def test_intervals_of_yearly_totals_cover_the_truth_as_often_as_they_say(uncerta
     assert 1.6 < np.median(wide) / np.median(widths) < 2.6
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_cv10_covers_too_much_or_too_little_since_it_does_not_look_at_the_data() -> None:
     # Ten per cent of each parameter, each drawn apart (Huang et al. 2020): neither the precision of the fit nor the
     # covariance of its parameters enters. exp(b T) with b 10 % off at 25 degrees is 11 % off on its own.
@@ -146,7 +146,7 @@ def warm_study(seed: int, uncertainty: str, on: Grid, true: float) -> tuple[bool
     return lower <= true <= upper, lower / row["total"] - 1, upper / row["total"] - 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_parameters_far_from_the_data_need_profile_or_bootstrap() -> None:
     # Where all rows are at 17 to 29 degrees, `a` is the flux at 0 and its standard error a third of it, though the flux
     # itself is known to half a per cent. A normal `a` beside a normal `b` is no longer a curve near the data: the

@@ -68,7 +68,7 @@ def keys(store: Path) -> set[str]:
     return {path.name for path in store.glob("??/*") if path.is_dir()}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.data
 @needs_data
 def test_runs_of_both_surfaces_are_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
