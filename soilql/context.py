@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from soilql.errors import Diagnostic, SoilqlError
 from soilql.kinds import Block
-from soilql.params import Params, Ref, fields
+from soilql.params import Ref
+from soilql.references import find_references
 from soilql.values import Fitted, Grid, Scheme, Table, Value, Zones
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Context:
         if ref.variable not in value.data:
             have = ", ".join(f"`{name}`" for name in value.data.data_vars)
             message = f"`{ref.block}` has no variable `{ref.variable}`"
-            raise self.error("SQ704", message, *self._path(ref), help=f"it has {have}")
+            raise self._misled("SQ704", message, ref, f"it has {have}")
         return value.select([ref.variable])
 
     def model(self, ref: Ref) -> Fitted:
@@ -105,12 +106,13 @@ class Context:
     def _value(self, ref: Ref, wanted: type[Wanted], words: str) -> Wanted:
         value = self.inputs[ref.block]
         if not isinstance(value, wanted):
-            raise self.error("SQ204", f"`{ref.block}` is not {words}", *self._path(ref))
+            raise self._misled("SQ204", f"`{ref.block}` is not {words}", ref)
         return value
 
-    def _path(self, ref: Ref) -> tuple[str | int, ...]:
-        """Return where the block has a reference."""
-        return next((path for path, one in _refs(self.block.params, ()) if one == ref), ())
+    def _misled(self, code: str, message: str, ref: Ref, help: str = "") -> SoilqlError:
+        """Return an error at the place where a parameter has a reference."""
+        named = (one.span for one in find_references(self.block) if one.ref == ref and not one.in_expression)
+        return SoilqlError(Diagnostic(code, message, next(named, self.block.span()), help=help))
 
     def zones(self, ref: Ref) -> Zones:
         """Return the partition a reference names."""
@@ -127,18 +129,3 @@ class Context:
     def error(self, code: str, message: str, *path: str | int, label: str = "", help: str = "") -> SoilqlError:
         """Return an error at the place of a parameter, to be raised."""
         return SoilqlError(Diagnostic(code, message, self.block.span(*path), label, help))
-
-
-def _refs(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Ref]]:
-    """Yield the references in some parameters with the way to each."""
-    inner: Iterable[tuple[str | int, Any]] = ()
-    if isinstance(value, Ref):
-        yield path, value
-    elif isinstance(value, Params):
-        inner = ((field.key, getattr(value, field.name)) for field in fields(type(value)))
-    elif isinstance(value, list):
-        inner = enumerate(value)
-    elif isinstance(value, dict):
-        inner = ((str(key), item) for key, item in value.items())
-    for key, item in inner:
-        yield from _refs(item, (*path, key))

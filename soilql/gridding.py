@@ -45,17 +45,13 @@ def edges(data: xr.Dataset) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
     >>> lat.tolist(), lon.tolist()
     ([90.0, 89.5, 89.0], [0.0, 0.5])
     """
-    from soilql.stats.sphere import edges_from_centres
+    from soilql.stats.sphere import edges_from_centres, mean_step
 
     lat, lon = (data[axis].to_numpy().astype(float) for axis in ("lat", "lon"))
-    rows = edges_from_centres(lat, limits=(-90.0, 90.0), step=_step(lon))
+    rows = edges_from_centres(lat, limits=(-90.0, 90.0), step=mean_step(lon))
     # Rows run from north to south, and a single one has no order of its own.
     rows = rows[::-1] if lat.size == 1 else rows
-    return rows, edges_from_centres(lon, step=_step(lat))
-
-
-def _step(centres: np.ndarray[Any, Any]) -> float | None:
-    return abs(float(centres[-1] - centres[0])) / (centres.size - 1) if centres.size > 1 else None
+    return rows, edges_from_centres(lon, step=mean_step(lat))
 
 
 def cell_areas(data: xr.Dataset) -> np.ndarray[Any, Any]:

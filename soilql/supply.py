@@ -93,9 +93,8 @@ class Supply:
             if name not in self._values:
                 if name in self._failed:
                     raise self._failed[name]
-                limit_caches(
-                    self._resources.memory
-                )  # here, since a run that makes and loads nothing needs no libraries
+                # Here, since a run that makes and loads nothing needs no libraries.
+                limit_caches(self._resources.memory)
                 self._values[name] = self._load(self._nodes[name])
             return self._values[name]
 

@@ -208,6 +208,30 @@ class Cells(Params):
             yield "the times stand in a column (`time`) or in names of columns (`long`), not in both", "time"
 
 
+def bounds_problems(bounds: list[float], east: float = 180) -> Iterator[Problem]:
+    """Say why the edges of a part of the globe make no sense.
+
+    Parameters
+    ----------
+    bounds : list of float
+        West, south, east, north in degrees.
+    east : float
+        Easternmost longitude: 360 where longitudes may be counted from 0.
+
+    Examples
+    --------
+    >>> list(bounds_problems([0, -90, 360, 90], east=360)), list(bounds_problems([0, 1]))
+    ([], [('`bounds` are four numbers: west, south, east, north', 'bounds')])
+    """
+    if len(bounds) != 4:
+        yield "`bounds` are four numbers: west, south, east, north", "bounds"
+        return
+    first, south, last, north = bounds
+    if not (-90 <= south < north <= 90 and -180 <= first < last <= east and last - first <= 360):
+        where = "within -180..180 and -90..90" if east == 180 else "in degrees"
+        yield f"`bounds` must be [west, south, east, north] {where}", "bounds"
+
+
 def parse_period(period: list[str]) -> tuple[str, str]:
     """Return the first and last part of a period.
 

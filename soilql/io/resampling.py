@@ -27,8 +27,8 @@ da: Any = dask.array
 #: Lazy counts of what was lost, by what was lost and of which variable.
 Counts: TypeAlias = "dict[tuple[str, str], Any]"
 DAYS, AREA = "days", "area"
-#: Numbers from here on are no years.
-_PAST_YEARS = 10_000
+#: Numbers from here on are no years, but dates such as 200001.
+PAST_YEARS = 10_000
 
 
 @dataclass(frozen=True)
@@ -249,7 +249,7 @@ def times_of(column: pd.Series[Any], step: str | None) -> Any:
     numbers = pd.to_numeric(column, errors="coerce")
     if numbers.notna().any() and numbers.notna().sum() == column.notna().sum():
         known = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-        if np.nanmax(np.abs(known)) >= _PAST_YEARS:
+        if np.nanmax(np.abs(known)) >= PAST_YEARS:
             return _written(known)
         whole = np.floor(known)
         if step in (None, "year") and np.all((known == whole) | np.isnan(known)):

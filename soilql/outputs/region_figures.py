@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soilql.outputs.figures import INK, MUTED, PALETTE, key_patches, new_figure, plain, save
-from soilql.series.trend_rows import telling
+from soilql.series.trend_rows import names_of
 from soilql.values import Table
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def write_correlations(table: Table, path: Path, title: str = "") -> None:
     """
     frame = table.frame
     keys = list(frame.columns[: list(frame.columns).index("driver")])
-    named = frame.assign(series=_names(frame, keys))
+    named = frame.assign(series=names_of(frame, keys))
     _grouped(named, "series", "driver", "r", "partial correlation", path, title, full=named["significant"], mark=None)
 
 
@@ -112,11 +112,6 @@ def write_attribution(table: Table, path: Path, title: str = "") -> None:
     shares = frame.pivot_table(index="region", columns="component", values="share", sort=False, dropna=False)
     chance = frame[frame["component"] == "land cover"].set_index("region")["null_mean"]
     _stacked(shares[["land cover", "climate"]], ["#009E73", "#E69F00"], path, title, chance.reindex(shares.index))
-
-
-def _names(frame: pd.DataFrame, keys: Sequence[str]) -> list[str]:
-    varied = telling(frame, keys)
-    return frame[varied].astype(str).agg(" ".join, axis=1).tolist() if varied else [""] * len(frame)
 
 
 def _grouped(

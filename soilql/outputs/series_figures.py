@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from soilql.outputs.figures import ACCENT, INK, MUTED, new_figure, plain, pretty_unit, save
-from soilql.series.trend_rows import telling
+from soilql.series.trend_rows import names_of
 from soilql.series.units import slope_unit
 from soilql.values import Table
 
@@ -166,8 +166,7 @@ def write_slopes(table: Table, path: Path, title: str = "") -> None:
     every = table.frame
     frame = every.iloc[:60]
     keys = list(frame.columns[: list(frame.columns).index("n")])
-    varied = telling(frame, keys)
-    names = frame[varied].astype(str).agg(" ".join, axis=1).tolist() if varied else [""] * len(frame)
+    names = names_of(frame, keys)
     figure = new_figure(6.4, 1.3 + 0.36 * max(2, len(frame)))
     axes = figure.add_subplot()
     at = np.arange(len(frame))

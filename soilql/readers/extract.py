@@ -27,8 +27,6 @@ VERSION = 2
 PRODUCES = ValueType.TABLE
 
 NO_COORDINATES = "no coordinates"
-#: Numbers from here on are no years, but dates such as 200001.
-LATEST_YEAR = 10_000
 OWN = ("distance_km", "status")
 
 
@@ -233,10 +231,10 @@ def _times(params: Params, ctx: Context, table: Table) -> np.ndarray[Any, Any]:
     """Return the years of the rows, NaN where there is none."""
     import numpy as np
 
-    from soilql.io.resampling import times_of
+    from soilql.io.resampling import PAST_YEARS, times_of
 
     column = table.frame[table.roles["time"]]
-    if column.dtype.kind in "iuf" and not (column.abs() >= LATEST_YEAR).any():
+    if column.dtype.kind in "iuf" and not (column.abs() >= PAST_YEARS).any():
         return _numbers(params, ctx, table, "time")
     try:
         labels = times_of(column, None)

@@ -11,7 +11,7 @@ from soilql.context import Context
 from soilql.errors import Diagnostic, SoilqlError, Span, did_you_mean
 from soilql.io import defaults
 from soilql.io.dates import compile_pattern, match_name
-from soilql.io.grid_params import Cells, Derived, Dims, GridVariable, Reproject, Times, parse_period
+from soilql.io.grid_params import Cells, Derived, Dims, GridVariable, Reproject, Times, bounds_problems, parse_period
 from soilql.io.scope import check_conversion, check_expression, check_name
 from soilql.kinds import Block, Schema, Scope, Size, Variable
 from soilql.params import DataSource, Filter, NewName, Problem, param
@@ -68,7 +68,7 @@ class Params(Base):
 
     def problems(self) -> Iterator[Problem]:
         if self.bounds is not None:
-            yield from _bounds_problems(self.bounds)
+            yield from bounds_problems(self.bounds, east=360)
         if self.period is not None:
             try:
                 parse_period(self.period)
@@ -88,15 +88,6 @@ class Params(Base):
 
 def _registered(sources: list[DataSource]) -> bool:
     return any(source.registry is not None for source in sources)
-
-
-def _bounds_problems(bounds: list[float]) -> Iterator[Problem]:
-    if len(bounds) != 4:
-        yield "`bounds` are four numbers: west, south, east, north", "bounds"
-        return
-    west, south, east, north = bounds
-    if not (-90 <= south < north <= 90 and -180 <= west < east <= 360 and east - west <= 360):
-        yield "`bounds` must be [west, south, east, north] in degrees", "bounds"
 
 
 def _data_sets(params: Params) -> list[DataSource]:

@@ -32,6 +32,7 @@ from typing import Literal
 
 from soilql.context import Context
 from soilql.errors import Diagnostic
+from soilql.io.grid_params import bounds_problems
 from soilql.io.resample_check import check_names, check_space, check_table, check_time
 from soilql.io.resample_names import chosen, new_name, results, wanted_of
 from soilql.kinds import Block, Schema, Scope, Size, Variable
@@ -168,16 +169,7 @@ class Space(Base):
         if self.method == "fraction":
             yield "`fraction` needs the classes of each variable: name it under `per`", "method"
         if self.bounds is not None:
-            yield from _bounds_problems(self.bounds)
-
-
-def _bounds_problems(bounds: list[float]) -> Iterator[Problem]:
-    if len(bounds) != 4:
-        yield "`bounds` are four numbers: west, south, east, north", "bounds"
-        return
-    west, south, east, north = bounds
-    if not (-90 <= south < north <= 90 and -180 <= west < east <= 180):
-        yield "`bounds` must be [west, south, east, north] within -180..180 and -90..90", "bounds"
+            yield from bounds_problems(self.bounds)
 
 
 @dataclass(frozen=True)

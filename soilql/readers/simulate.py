@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from soilql.context import Context
 from soilql.errors import Diagnostic, Severity
+from soilql.io.grid_params import bounds_problems
 from soilql.io.scope import check_expression, result_type
 from soilql.kinds import Block, Schema, Scope, Size, Variable
 from soilql.params import Expr, Filter, GridRef, NewName, Problem, UnitText, param
@@ -34,13 +35,10 @@ class Raster(Base):
     bounds: list[float] = param([-180.0, -90.0, 180.0, 90.0], doc="[west, south, east, north] edges in degrees")
 
     def problems(self) -> Iterator[Problem]:
-        if len(self.bounds) != 4:
-            yield "`bounds` are four numbers: west, south, east, north", "bounds"
+        if wrong := list(bounds_problems(self.bounds)):
+            yield from wrong
             return
         west, south, east, north = self.bounds
-        if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-            yield "`bounds` must be [west, south, east, north] within -180..180 and -90..90", "bounds"
-            return
         for extent in (east - west, north - south):
             if abs(extent / self.resolution - round(extent / self.resolution)) > 1e-6 or extent < self.resolution:
                 yield f"cells of {self.resolution:g} degrees do not fill {extent:g} degrees", "resolution"

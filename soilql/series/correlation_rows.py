@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from soilql.series.parts import Drivers
-from soilql.series.trend_rows import telling
+from soilql.series.trend_rows import names_of
 from soilql.values import Note, Table
 
 if TYPE_CHECKING:
@@ -116,10 +116,9 @@ def lines(table: Table) -> list[str]:
     """Say the correlations of each series in a line: ``global  TEM 0.67*  PRE -0.12``."""
     frame = table.frame
     keys = list(frame.columns[: list(frame.columns).index("driver")])
-    varied = telling(frame, keys)
     groups: dict[str, list[dict[Any, Any]]] = {}
-    for row in frame.to_dict("records"):
-        groups.setdefault(" ".join(str(row[key]) for key in varied), []).append(row)
+    for name, row in zip(names_of(frame, keys), frame.to_dict("records"), strict=True):
+        groups.setdefault(name, []).append(row)
     width = max(map(len, groups), default=0)
     found = []
     for name, rows in groups.items():

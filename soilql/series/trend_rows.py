@@ -190,12 +190,17 @@ def telling(frame: pd.DataFrame, keys: Sequence[str]) -> list[str]:
     return varied
 
 
+def names_of(frame: pd.DataFrame, keys: Sequence[str]) -> list[str]:
+    """Return what each row's series is called, by the columns that tell them apart."""
+    varied = telling(frame, keys)
+    return [" ".join(str(row[key]) for key in varied) for row in frame.to_dict("records")]
+
+
 def lines(table: Table) -> list[str]:
     """Say each trend in a line: ``global  0.13 [0.09, 0.17] Pg C yr-2, p = 0.002, +1.82 Pg C yr-1``."""
     frame = table.frame
     keys = list(frame.columns[: list(frame.columns).index("n")])
-    varied = telling(frame, keys)
-    names = [" ".join(str(row[key]) for key in varied) for row in frame.to_dict("records")]
+    names = names_of(frame, keys)
     width = max(map(len, names), default=0)
     unit, change_unit = (f" {table.units[name]}" if name in table.units else "" for name in ("slope", "change"))
     found = []

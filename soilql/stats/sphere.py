@@ -343,10 +343,11 @@ def _axes(lat_centres: ArrayLike, lon_centres: ArrayLike) -> tuple[_Axis, _Axis]
     lat = _monotonic(lat_centres, "lat_centres")
     # A jump at the date line (179.5, -179.5) is no break in the order.
     lon = _monotonic(np.unwrap(vector(lon_centres, "lon_centres"), period=360.0), "lon_centres")
-    return _latitude_axis(lat, _step(lon)), _longitude_axis(lon, _step(lat))
+    return _latitude_axis(lat, mean_step(lon)), _longitude_axis(lon, mean_step(lat))
 
 
-def _step(centres: Floats) -> float | None:
+def mean_step(centres: Floats) -> float | None:
+    """Return the mean distance between the centres of cells; None for one cell."""
     return abs(float(centres[-1] - centres[0])) / (centres.size - 1) if centres.size > 1 else None
 
 
