@@ -67,7 +67,7 @@ class Binder:
             if field is None:
                 close = self._unknown_key(node, entry, [key for key in by_key if node.get(key) is None])
                 meant |= close
-                strange = True
+                strange = strange or not close
                 fits = fits and bool(close) and all(is_detail(by_key[key]) for key in close)
                 continue
             value = self._field(field, entry.value)
@@ -75,8 +75,8 @@ class Binder:
             values[field.name] = value
         missing = [field for field in declared if field.required and field.name not in values]
         self._missing_keys(node, [field for field in missing if field.key not in meant])
-        # A key that is misspelt may be any of those that are not given.
-        unknown = {f.name for f in (declared if strange else missing) if f.name not in values}
+        # A key like none may be any of those that are not given.
+        unknown = {f.name for f in declared if f.name not in values and (strange or f.required or f.key in meant)}
         return self._build(cls, node, values, unknown, fits=fits and not missing)
 
     def _build(

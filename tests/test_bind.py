@@ -179,12 +179,28 @@ class Together(Params):
         ("low: 2\nhigh: 1\nnames: [a, a, b]\n", ["3:8: SQ126 a name stands", "1:6: SQ126 `low`", "1:1: SQ126 more"]),
         ("low: 2\nhigh: x\nnames: [a, a]\n", ["2:7: SQ122 `high` must", "3:8: SQ126 a name stands"]),
         ("low: 2\nhigh: 1\nwrong: 1\n", ["3:1: SQ120 unknown key"]),
+        ("low: 2\nhigh: 1\nnams: [a]\n", ["3:1: SQ120 unknown key"]),
+        (
+            "low: 2\nhigh: 1\nnames: [a, a]\nmots: 1\n",
+            ["4:1: SQ120 unknown key", "3:8: SQ126 a name", "1:6: SQ126 `low`"],
+        ),
         ("low: 2\nhigh: 1\nnames: []\nwrong: 1\n", ["4:1: SQ120 unknown key", "1:6: SQ126 `low`"]),
         ("low: 2\nnames: [a, a]\n", ["1:1: SQ121 missing key `high`", "2:8: SQ126 a name stands"]),
         ("low: 2\nhigh: 1\nnames: [a, b, c]\nmost: 0\n", ["4:7: SQ123 `most`", "1:6: SQ126 `low`"]),
         ("low: 1\nhigh: 2\nnames: [a, b, c]\nmost: 0\n", ["4:7: SQ123 `most`"]),
     ],
-    ids=["fits", "each_key_once", "wrong_value", "any_key_may_be_meant", "strange_key", "missing", "order", "default"],
+    ids=[
+        "fits",
+        "each_key_once",
+        "wrong_value",
+        "any_key_may_be_meant",
+        "meant",
+        "not_meant",
+        "strange_key",
+        "missing",
+        "order",
+        "default",
+    ],
 )
 def test_what_does_not_go_together_is_said_beside_the_rest(text: str, findings: list[str]) -> None:
     tree = parse_yaml(Source("x.yaml", text))
